@@ -1,0 +1,20 @@
+"""What a user is told when something cannot be done, and the exit codes."""
+
+from __future__ import annotations
+
+DONE = 0
+SOME_ROWS_FAILED = 1
+WRONG_COMMAND = 2
+INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """A mistake or lack the user can mend: one line that says what, where and what to type.
+
+    Attributes:
+        code: The exit code of the process.
+    """
+
+    def __init__(self, message: str, code: int = WRONG_COMMAND) -> None:
+        super().__init__(message)
+        self.code = code
