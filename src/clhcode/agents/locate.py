@@ -1,0 +1,108 @@
+"""Locate: look each condition up, and choose among what the classification offers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clhcode.agents.tools import Tools, failure
+from clhcode.records import Candidate, Condition, Encounter, Failure
+from clhcode.search.find import Match
+from clhcode.talk import Talk, together
+from clhcode.tasks import Choose, Chosen, Fault, Option
+
+PASSED_OVER = "passed over"
+"""The verdict of a candidate that was offered and not chosen."""
+
+
+def locate(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
+    """Finds candidates for every condition that the policy codes.
+
+    The others keep `candidates=None`: they were not looked up.
+    """
+    results = yield from together(
+        _navigate(encounter, condition, tools) for condition in encounter.conditions or ()
+    )
+    return replace(
+        encounter,
+        conditions=tuple(condition for condition, _ in results),
+        errors=(*encounter.errors, *(error for _, errors in results for error in errors)),
+    )
+
+
+def _navigate(
+    encounter: Encounter, condition: Condition, tools: Tools
+) -> Talk[tuple[Condition, tuple[Failure, ...]]]:
+    if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
+        return replace(condition, candidates=None), ()
+    matches = () if "retrieval" in tools.policy.without else _matches(condition, tools)
+    if not matches:
+        return replace(condition, candidates=()), ()
+    (reply,) = yield [
+        Choose(
+            agent="locate",
+            step="entry",
+            notes=encounter.notes,
+            phrase=phrase_of(condition),
+            evidence=condition.evidence,
+            options=tuple(_option(match) for match in matches),
+            several=True,
+            setting=tools.setting_of(encounter),
+        )
+    ]
+    errors = (failure("locate", reply),) if isinstance(reply, Fault) else ()
+    chosen = reply if isinstance(reply, Chosen) else Chosen(())
+    return replace(condition, candidates=tuple(_candidates(matches, chosen, tools))), errors
+
+
+def phrase_of(condition: Condition) -> str:
+    """The condition in words: its modifiers, then what the note calls it."""
+    return " ".join((*condition.modifiers, condition.quote))
+
+
+def _matches(condition: Condition, tools: Tools) -> tuple[Match, ...]:
+    """Codes for the phrase with its modifiers and without; each code by its best match."""
+    best: dict[str, Match] = {}
+    for phrase in dict.fromkeys((phrase_of(condition), condition.quote)):
+        for match in tools.finder.find(phrase, tools.candidates):
+            known = best.get(match.node.code)
+            if known is None or match.score > known.score:
+                best[match.node.code] = match
+    ranked = sorted(best.values(), key=lambda m: -m.score)
+    return tuple(ranked[: tools.candidates])
+
+
+def _option(match: Match) -> Option:
+    path = " > ".join(match.path)
+    text = path if match.path[-1] == match.node.title else f"{path}: {match.node.title}"
+    return Option(match.node.code, text, score=match.score)
+
+
+def _candidates(
+    matches: tuple[Match, ...], chosen: Chosen, tools: Tools
+) -> list[Candidate]:
+    """The chosen ones first, in the order of choice, then those passed over."""
+    confidence = dict(zip(chosen.numbers, chosen.confidence or (), strict=False))
+    order = [*chosen.numbers, *(n for n in range(1, len(matches) + 1) if n not in chosen.numbers)]
+    found: list[Candidate] = []
+    for number in order:
+        match = matches[number - 1]
+        picked = number in chosen.numbers
+        found.append(
+            Candidate(
+                code=match.node.code,
+                path=match.path,
+                source=match.source,
+                score=match.score,
+                confidence=confidence.get(number),
+                verdict=None if picked else PASSED_OVER,
+            )
+        )
+        if picked and match.manifestation:
+            # The index prints both codes, in this order; both are reported (I.A.13).
+            path = (*match.path, f"[{match.manifestation}]")
+            found.append(
+                Candidate(
+                    match.manifestation, path, "manifestation", match.score, confidence.get(number)
+                )
+            )
+    return found

@@ -1,0 +1,36 @@
+"""What every agent is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clhcode.icd.store import Store
+from clhcode.policy import GUIDELINES, Policy
+from clhcode.records import Encounter, Failure, Setting
+from clhcode.search.find import Finder
+from clhcode.tasks import Agent, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The classification, the search over it, and the policy of this run.
+
+    Attributes:
+        setting: Overrides the encounter's own; without either it is outpatient.
+        candidates: How many codes `locate` offers for a condition.
+    """
+
+    store: Store
+    finder: Finder
+    policy: Policy = GUIDELINES
+    setting: Setting | None = None
+    candidates: int = 10
+
+    def setting_of(self, encounter: Encounter) -> Setting:
+        """Whether the encounter is coded by inpatient or outpatient rules."""
+        return self.setting or encounter.setting or "outpatient"
+
+
+def failure(agent: Agent, fault: Fault) -> Failure:
+    """The row's record of a question that got no answer."""
+    return Failure(agent, fault.kind, fault.message, fault.raw)

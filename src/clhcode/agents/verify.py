@@ -1,0 +1,140 @@
+"""Verify: read the Tabular List at each candidate, down to a billable code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clhcode.agents.locate import phrase_of
+from clhcode.agents.tools import Tools, failure
+from clhcode.edits.conflicts import residual
+from clhcode.icd.store import Node
+from clhcode.records import Candidate, Condition, Encounter, Failure
+from clhcode.talk import Talk, together
+from clhcode.tasks import Choose, Chosen, Fault, Option, Step
+
+ACCEPTED, REJECTED = "accepted", "rejected"
+_READ = {"excludes1", "excludes2", "code first", "use additional", "code also"}
+
+
+def verify(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
+    """Gives every chosen candidate a verdict, and the billable code the text supports."""
+    results = yield from together(
+        _verify(encounter, condition, tools) for condition in encounter.conditions or ()
+    )
+    return replace(
+        encounter,
+        conditions=tuple(condition for condition, _ in results),
+        errors=(*encounter.errors, *(error for _, errors in results for error in errors)),
+    )
+
+
+def _verify(
+    encounter: Encounter, condition: Condition, tools: Tools
+) -> Talk[tuple[Condition, tuple[Failure, ...]]]:
+    candidates = condition.candidates or ()
+    chosen = [c for c in candidates if c.verdict is None]
+    if not chosen:
+        return condition, ()
+    ask = _Asker(encounter, condition, tools)
+    specified = yield from together(ask.specify(candidate) for candidate in chosen)
+    read = yield from ask.read(specified)
+    rest = tuple(c for c in candidates if c.verdict is not None)
+    return replace(condition, candidates=(*read, *rest)), tuple(ask.errors)
+
+
+class _Asker:
+    """The questions about one condition; they share its notes, words and evidence."""
+
+    def __init__(self, encounter: Encounter, condition: Condition, tools: Tools) -> None:
+        self._encounter, self._condition, self._tools = encounter, condition, tools
+        self.errors: list[Failure] = []
+
+    def specify(self, candidate: Candidate) -> Talk[Candidate]:
+        """Goes down from the candidate's code, one level a question."""
+        store = self._tools.store
+        node = store.node(candidate.code)
+        if node is None:
+            return _reject(candidate, f"{candidate.code} is not a code of this release")
+        if "specificity" in self._tools.policy.without:
+            return candidate if node.billable else _reject(candidate, f"{node.code} is a header")
+        applied = candidate.applied
+        # An unspecified code is a header's remainder: the text may support a sibling.
+        if node.billable and "unspecified" in node.title.lower():
+            node = residual(store, node) or node
+        while not node.billable:
+            children = store.children(node)
+            below = yield from self._child(node, children)
+            if below is None:
+                return _reject(candidate, f"the text does not say which code below {node.code}")
+            if len(children) > 1 and below.code != candidate.code:
+                applied = (*applied, f"{below.code} {_difference(node, below)}")
+            node = below
+        if node.code == candidate.code:
+            return candidate
+        return replace(candidate, code=node.code, applied=applied)
+
+    def _child(self, node: Node, children: tuple[Node, ...]) -> Talk[Node | None]:
+        if len(children) == 1:
+            return children[0]
+        chars = all(len(c.code) == 8 and c.title.startswith(f"{node.title}, ") for c in children)
+        step: Step = "seventh" if chars else "subdivision"
+        options = tuple(
+            Option(c.code, _difference(node, c) if chars else c.title) for c in children
+        )
+        chosen = yield from self._choose(step, options, several=False)
+        return children[chosen.numbers[0] - 1] if chosen and chosen.numbers else None
+
+    def read(self, candidates: list[Candidate]) -> Talk[list[Candidate]]:
+        """Asks which codes stand once their instructional notes have been read."""
+        open_ = [c for c in candidates if c.verdict is None]
+        if not open_:
+            return candidates
+        options = tuple(self._entry(c) for c in open_)
+        chosen = yield from self._choose("code", options, several=True)
+        # Without an answer the notes decide nothing here; the edits still will.
+        kept = set(chosen.numbers) if chosen else set(range(1, len(open_) + 1))
+        verdicts = iter(range(1, len(open_) + 1))
+        return [
+            c
+            if c.verdict is not None
+            else replace(c, verdict=ACCEPTED, reason="the Tabular List allows it")
+            if next(verdicts) in kept
+            else _reject(c, "a note of the Tabular List sends it elsewhere")
+            for c in candidates
+        ]
+
+    def _entry(self, candidate: Candidate) -> Option:
+        store = self._tools.store
+        node = store.node(candidate.code)
+        notes = store.instructions(node) if node else ()
+        read = tuple(f"{n.kind}: {n.text}" for n in notes if n.kind in _READ)
+        title = node.title if node else ""
+        return Option(candidate.code, title, read, candidate.score)
+
+    def _choose(
+        self, step: Step, options: tuple[Option, ...], *, several: bool
+    ) -> Talk[Chosen | None]:
+        (reply,) = yield [
+            Choose(
+                agent="verify",
+                step=step,
+                notes=self._encounter.notes,
+                phrase=phrase_of(self._condition),
+                evidence=self._condition.evidence,
+                options=options,
+                several=several,
+                setting=self._tools.setting_of(self._encounter),
+            )
+        ]
+        if isinstance(reply, Fault):
+            self.errors.append(failure("verify", reply))
+        return reply if isinstance(reply, Chosen) else None
+
+
+def _difference(above: Node, below: Node) -> str:
+    """What a child's title adds to its parent's."""
+    return below.title.removeprefix(f"{above.title}, ")
+
+
+def _reject(candidate: Candidate, reason: str) -> Candidate:
+    return replace(candidate, verdict=REJECTED, reason=reason)

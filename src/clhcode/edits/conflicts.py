@@ -1,0 +1,127 @@
+"""Edits of pairs: codes that must not, or need not, stand beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clhcode.edits.claim import Claim, Edit, Finding, Line
+from clhcode.icd.store import Instruction, Node, Store
+
+
+def excludes1(store: Store, node: Node, other: Node) -> Instruction | None:
+    """The Excludes1 note in force at `node` that names `other`, if there is one.
+
+    A note does not speak of codes that it names themselves: `E10` excludes `E11.-`, and
+    neither excludes itself.
+    """
+    for note in store.instructions(node):
+        if note.kind == "excludes1" and note.names(other) and not note.names(node):
+            return note
+    return None
+
+
+def _excludes1(claim: Claim) -> Iterator[Finding]:
+    for at, line, node in claim.known:
+        for other_at, other, other_node in claim.known:
+            note = excludes1(claim.store, node, other_node) if at != other_at else None
+            if note is None:
+                continue
+            loser, winner = (at, other_at) if _yields(line, other) else (other_at, at)
+            where = claim.store.by_number(note.node).code
+            message = f"{node.code} with {other_node.code}: {where} excludes {note.text}"
+            yield Finding("EX101", loser, "drop", message, winner)
+
+
+def _yields(line: Line, other: Line) -> bool:
+    """Whether the code under the note gives way to the code the note names.
+
+    The note says "not coded here", so the named code stays, unless it is a mere symptom
+    or the coder was surer of this one.
+    """
+    symptom, other_symptom = line.code.startswith("R"), other.code.startswith("R")
+    if symptom != other_symptom:
+        return symptom
+    return line.weight <= other.weight
+
+
+def _duplicate(claim: Claim) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for at, line in enumerate(claim.lines):
+        if line.code in first:
+            message = f"{line.code} is reported twice"
+            yield Finding("EX201", at, "drop", message, first[line.code])
+        first.setdefault(line.code, at)
+
+
+def _ancestor(claim: Claim) -> Iterator[Finding]:
+    for at, line, node in claim.known:
+        for other_at, other, other_node in claim.known:
+            if node.id != other_node.id and node.holds(other_node):
+                message = f"{line.code} is contained in {other.code}"
+                yield Finding("EX202", at, "drop", message, other_at)
+
+
+def residual(store: Store, node: Node) -> Node | None:
+    """The header whose "unspecified" or "without complications" code this is."""
+    parent = store.by_number(node.parent) if node.parent is not None else None
+    if parent is None or parent.kind != "code":
+        return None
+    stem = parent.title.split(",")[0].lower()
+    title = node.title.lower()
+    vague = (f"{stem}, unspecified", f"unspecified {stem}", f"{stem} without complications")
+    return parent if title.startswith(vague) else None
+
+
+def _unspecified(claim: Claim) -> Iterator[Finding]:
+    for at, line, node in claim.known:
+        header = residual(claim.store, node)
+        if header is None:
+            continue
+        for other_at, other, other_node in claim.known:
+            if header.holds(other_node) and not node.holds(other_node):
+                message = f"{line.code} is the unspecified form of what {other.code} says"
+                yield Finding("EX204", at, "drop", message, other_at)
+
+
+EDITS = (
+    Edit(
+        "EX101",
+        "excludes1",
+        "I.A.12.a",
+        "An Excludes1 note in force at one code names the other: the two describe conditions "
+        "that cannot occur together. Keep one. Exception: the two conditions are unrelated to "
+        "each other, which the record must make clear.",
+        _excludes1,
+        fires=("E10.9", "E11.9"),
+        passes=("E11.9", "I10"),
+    ),
+    Edit(
+        "EX201",
+        "duplicate",
+        "I.B.12",
+        "Each diagnosis code may be reported only once for an encounter, also when it stands "
+        "for two conditions or for both sides.",
+        _duplicate,
+        fires=("I10", "I10"),
+        passes=("I10",),
+    ),
+    Edit(
+        "EX202",
+        "ancestor",
+        "I.B.2",
+        "A header code beside a code below it says nothing more. Keep the longer one.",
+        _ancestor,
+        fires=("E11.2", "E11.22"),
+        passes=("E11.22",),
+    ),
+    Edit(
+        "EX204",
+        "unspecified",
+        "I.B.18",
+        "An unspecified code (or one `without complications`) beside a code of the same header "
+        "that says more contradicts it. Keep the specific one.",
+        _unspecified,
+        fires=("E11.9", "E11.22"),
+        passes=("E11.22", "E11.42"),
+    ),
+)

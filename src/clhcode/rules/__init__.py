@@ -1,0 +1,1 @@
+"""The built-in answers to the two questions, for when there is no model."""

@@ -1,0 +1,132 @@
+"""Chooses by words: what an option says against what the note says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from clhcode.search.normalise import norm, words
+from clhcode.tasks import Choose, Chosen, Option
+from clhcode.text.tokens import sentences, tokenise
+
+_sentences = lru_cache(maxsize=64)(sentences)
+
+LEAST = 0.75
+"""Below this agreement an index entry is not taken for the phrase."""
+
+_SIDES = frozenset({"left", "right", "bilateral", "unilateral"})
+_EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type"))
+_LATER = frozenset(words("subsequent followup follow healing healed aftercare removal recheck"))
+_SEQUELA = frozenset(words("sequela sequelae late residual"))
+# What a coder takes when the note does not say: the unspecified code, then the uncomplicated
+# one; a fracture is closed and displaced unless said otherwise (I.C.19.c.1).
+_DEFAULTS: tuple[Callable[[Option], bool], ...] = (
+    lambda option: "unspecified" in option.text.lower(),
+    lambda option: "without" in option.text.lower() or "not " in option.text.lower(),
+    lambda option: option.text.lower().startswith("displaced"),
+    lambda option: option.code.endswith("9"),
+    lambda option: "other" not in option.text.lower() and option.code.endswith("0"),
+)
+
+
+def choose(task: Choose) -> Chosen:
+    """Answers a `Choose` by its step."""
+    return _STEPS[task.step](task)
+
+
+def _entry(task: Choose) -> Chosen:
+    """The entry that agrees best with the phrase, if any agrees enough."""
+    best = max(range(len(task.options)), key=lambda i: (task.options[i].score, -i))
+    return Chosen((best + 1,) if task.options[best].score >= LEAST else ())
+
+
+def _subdivision(task: Choose) -> Chosen:
+    """The child whose own words stand in the phrase, else the default."""
+    said = frozenset(words(task.phrase))
+    around = _around(task)
+    own = _own_words(task.options)
+    scores = [_support(words_, said | (around & _SIDES)) for words_ in own]
+    best = max(range(len(scores)), key=lambda i: (scores[i], -i))
+    if scores[best] > 0:
+        return Chosen((best + 1,))
+    return _default(task.options)
+
+
+def _own_words(options: Sequence[Option]) -> list[frozenset[str]]:
+    """For each option the words that set it apart from the others."""
+    all_words = [frozenset(words(option.text)) for option in options]
+    common = frozenset.intersection(*all_words)
+    return [each - common - _EMPTY for each in all_words]
+
+
+def _support(own: frozenset[str], said: frozenset[str]) -> float:
+    """How much of an option's own words are said: more than half, and longer is better."""
+    found = own & said
+    if not found or len(found) * 2 <= len(own):
+        return 0.0
+    return len(found) / len(own) + 0.1 * len(found)
+
+
+def _default(options: Sequence[Option]) -> Chosen:
+    for fits in _DEFAULTS:
+        for number, option in enumerate(options, 1):
+            if fits(option):
+                return Chosen((number,))
+    return Chosen(())
+
+
+def _seventh(task: Choose) -> Chosen:
+    """The encounter (initial, subsequent, sequela) by the sentence; else by its own words."""
+    chars = {option.code[-1]: number for number, option in enumerate(task.options, 1)}
+    around = _around(task)
+    if "A" in chars:
+        wanted = "D" if around & _LATER else "S" if around & _SEQUELA else "A"
+        if wanted == "A" and "B" in chars and "open" in around:
+            wanted = "B"
+        return Chosen((chars.get(wanted, chars["A"]),))
+    return _subdivision(task)
+
+
+def _code(task: Choose) -> Chosen:
+    """All codes but those whose Excludes1 note describes the phrase."""
+    said = frozenset(words(task.phrase))
+    kept = [
+        number
+        for number, option in enumerate(task.options, 1)
+        if not any(_describes(note, option, said) for note in option.notes)
+    ]
+    return Chosen(tuple(kept))
+
+
+def _describes(note: str, option: Option, said: frozenset[str]) -> bool:
+    kind, _, text = note.partition(": ")
+    if kind != "excludes1":
+        return False
+    named = frozenset(words(text.partition(" (")[0].lower()))
+    title = frozenset(words(option.text.lower()))
+    return bool(named) and named <= said and not named <= title
+
+
+def _set(task: Choose) -> Chosen:
+    """All of them: what must go, the edits take out."""
+    return Chosen(tuple(range(1, len(task.options) + 1)))
+
+
+def _around(task: Choose) -> frozenset[str]:
+    """The words of the sentences the evidence stands in."""
+    found: set[str] = set()
+    for span in task.evidence:
+        text = task.notes[span.note].text
+        for begin, end in _sentences(text):
+            if begin <= span.begin < end:
+                found |= {norm(token.text) for token in tokenise(text[begin:end])}
+    return frozenset(found)
+
+
+_STEPS: dict[str, Callable[[Choose], Chosen]] = {
+    "entry": _entry,
+    "subdivision": _subdivision,
+    "seventh": _seventh,
+    "code": _code,
+    "set": _set,
+}

@@ -1,0 +1,134 @@
+"""Compiles the dictionary of wordings and the word postings, beside the store.
+
+A memory-mapped trie numbers the wordings; a SQLite file says what each leads to.
+An *entry* is one line of the classification that can be looked up: a title, an
+inclusion term or an index term, and the code it leads to.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import marisa_trie
+
+from clhcode.icd.store import Node, Store, Term
+from clhcode.search import phrases
+from clhcode.search.normalise import key, words
+
+SCHEMA = 1
+"""Raised whenever what is written changes, so that older dictionaries are built anew."""
+
+TABULAR, INCLUSION, INDEX = 0, 1, 2
+_FOLLOWED = 4  # see -> see -> see: longer chains do not occur
+
+_TABLES = """
+create table entry (id integer primary key, source int, ref int, node int, weight real);
+create table wording (id integer primary key, entries blob);
+create table posting (word text primary key, entries blob) without rowid;
+"""
+
+
+def idf(size: int, count: int) -> float:
+    """Inverse document frequency, smoothed so that it is never zero."""
+    return math.log(1 + size / count)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An entry before it is numbered: where it stands, its code, and its wordings."""
+
+    source: int
+    ref: int
+    node: int
+    text: str
+    wordings: tuple[phrases.Wording, ...]
+
+
+def build(store: Store, database: Path, trie: Path) -> None:
+    """Writes the dictionary of a store to two new files."""
+    entries = list(_entries(store))
+    bags = [frozenset(words(e.text.lower())) for e in entries]
+    counts = Counter(word for bag in bags for word in bag)
+    rarity = {word: idf(len(bags), n) for word, n in counts.items()}
+    postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+    leads: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    db = sqlite3.connect(database)
+    with db:
+        db.executescript(_TABLES)
+        for number, (entry, bag) in enumerate(zip(entries, bags, strict=True)):
+            for word in bag:
+                postings[word].append(number)
+            for said, distance in entry.wordings:
+                if 0 < len(said) <= phrases.MOST_WORDS:
+                    known = leads[key(said)]
+                    known[number] = min(distance, known.get(number, distance))
+        db.executemany(
+            "insert into entry values (?, ?, ?, ?, ?)",
+            (
+                (number, e.source, e.ref, e.node, sum(rarity[w] for w in bag))
+                for number, (e, bag) in enumerate(zip(entries, bags, strict=True))
+            ),
+        )
+        db.executemany(
+            "insert into posting values (?, ?)",
+            ((word, numbers.tobytes()) for word, numbers in postings.items()),
+        )
+        numbered = marisa_trie.Trie(leads.keys())
+        db.executemany(
+            "insert into wording values (?, ?)",
+            (
+                (numbered[said], array("I", [n << 2 | d for n, d in found.items()]).tobytes())
+                for said, found in leads.items()
+            ),
+        )
+    db.execute("vacuum")
+    db.close()
+    numbered.save(str(trie))
+
+
+def _entries(store: Store) -> Iterator[Source]:
+    nodes = {node.id: node for node in store.nodes()}
+    for node in nodes.values():
+        if node.kind == "code" and not _expanded(node, nodes):
+            wordings = tuple(phrases.of_title(node.title))
+            yield Source(TABULAR, node.id, node.id, node.title, wordings)
+    for serial, at, text in store.inclusions():
+        if nodes[at].kind == "code":
+            yield Source(INCLUSION, serial, at, text, tuple(phrases.of_title(text)))
+    yield from _terms(store, {node.code: node.id for node in nodes.values()})
+
+
+def _expanded(node: Node, nodes: dict[int, Node]) -> bool:
+    """Whether a code differs from its parent by its 7th character alone.
+
+    Nobody looks up an encounter type; `verify` chooses it.
+    """
+    parent = nodes[node.parent] if node.parent is not None else node
+    return parent.kind == "code" and node.title.startswith(f"{parent.title}, ")
+
+
+def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
+    terms = {term.id: term for term in store.terms()}
+    paths: dict[int, tuple[str, ...]] = {}
+    for term in terms.values():
+        above = paths[term.parent] if term.parent is not None else ()
+        paths[term.id] = path = (*above, term.title)
+        code = _follow(term, terms)
+        if code is not None:
+            text = " ".join(path)
+            wordings = tuple(phrases.of_path(path, term.modifiers))
+            yield Source(INDEX, term.id, numbers[code], text, wordings)
+
+
+def _follow(term: Term, terms: dict[int, Term]) -> str | None:
+    for _ in range(_FOLLOWED):
+        if term.code is not None or term.target is None:
+            break
+        term = terms[term.target]
+    return term.code

@@ -1,0 +1,74 @@
+"""The ways a title, an inclusion term or an index path may be worded in a note."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from clhcode.icd.index import alternatives
+from clhcode.search.normalise import words
+
+MOST_WORDS = 12
+"""Longer wordings never stand in a note word for word."""
+
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_VAGUE = re.compile(
+    r",? (?:unspecified(?: (?!as\b)[\w-]+)?|not otherwise specified|nos|not elsewhere classified)$"
+)
+_VAGUE_FIRST = re.compile(r"^(?:unspecified|other specified) ")
+_PLACES = re.compile(r"\b(?:unspecified|nos|nec)\b")
+
+Wording = tuple[tuple[str, ...], int]
+"""Content words, and how far they are from the printed form: 0 as printed, 1 without an
+aside, 2 in another order or with a nonessential modifier."""
+
+
+def of_title(title: str) -> Iterator[Wording]:
+    """Wordings of a title or inclusion term of the Tabular List."""
+    low = title.lower()
+    bare = _ASIDE.sub(" ", low)
+    for distance, text in ((0, low), (1, bare)):
+        yield words(text), distance
+        short = _VAGUE.sub("", text.strip())
+        if short != text.strip():
+            yield words(short), distance
+        if not short.startswith("other"):
+            yield words(_VAGUE_FIRST.sub("", _PLACES.sub(" ", short))), distance + 1
+        # "Bronchitis, acute" is said "acute bronchitis".
+        head, comma, rest = short.partition(", ")
+        if comma and "," not in rest:
+            yield words(f"{rest} {head}"), 2
+
+
+def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
+    """Wordings of a path through the Alphabetic Index, lead term first.
+
+    Args:
+        path: Titles from the main term to the subterm.
+        modifiers: Nonessential modifiers of the main term; each may be said or not.
+    """
+    head, *below = path
+    subs = [words(re.sub(r"\b(?:nec|nos)\b", "", part.lower())) for part in below]
+    narrowed = [part.strip() for part in head.split(",")]
+    forms = [words(form.replace("(s)", "").lower()) for form in alternatives(head)]
+    if len(narrowed) > 1 and len(forms) == 1:
+        tail = words(" ".join(narrowed[1:]).lower())
+        forms += [(*forms[0], *tail), (*tail, *forms[0])]
+    for form in forms:
+        yield _join(form, *subs), 0
+        if subs:
+            yield _join(*reversed(subs), form), 2
+            yield _join(*subs, form), 2
+            yield _join(subs[0], form, *subs[1:]), 2
+    if not subs:
+        for modifier in modifiers:
+            yield _join(words(modifier.lower()), forms[0]), 2
+            yield _join(forms[0], words(modifier.lower())), 2
+
+
+def _join(*parts: Sequence[str]) -> tuple[str, ...]:
+    joined: list[str] = []
+    for part in parts:
+        # "Disease > kidney > kidney, chronic": a word said twice in a row is said once.
+        joined += part if not joined or not part or joined[-1] != part[0] else part[1:]
+    return tuple(joined)
