@@ -37,14 +37,10 @@ def analyse(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
                 continue
             after = evidence[0].begin
             conditions.append(_condition(encounter, finding, evidence, found, tools))
-    return replace(
-        encounter, conditions=tuple(conditions), errors=(*encounter.errors, *errors)
-    )
+    return replace(encounter, conditions=tuple(conditions), errors=(*encounter.errors, *errors))
 
 
-def _evidence(
-    encounter: Encounter, number: int, finding: Finding, after: int
-) -> tuple[Span, ...]:
+def _evidence(encounter: Encounter, number: int, finding: Finding, after: int) -> tuple[Span, ...]:
     text = encounter.notes[number].text
     spans = tuple(Span(number, begin, end) for begin, end in finding.places)
     if not spans or quoted(encounter.notes, spans) != finding.quote:
@@ -71,4 +67,3 @@ def _condition(
         lead_term=finding.lead_term or tools.finder.lead_term(words(quote)),
         modifiers=finding.modifiers,
     )
-

@@ -77,9 +77,7 @@ def _option(match: Match) -> Option:
     return Option(match.node.code, text, score=match.score)
 
 
-def _candidates(
-    matches: tuple[Match, ...], chosen: Chosen, tools: Tools
-) -> list[Candidate]:
+def _candidates(matches: tuple[Match, ...], chosen: Chosen, tools: Tools) -> list[Candidate]:
     """The chosen ones first, in the order of choice, then those passed over."""
     confidence = dict(zip(chosen.numbers, chosen.confidence or (), strict=False))
     order = [*chosen.numbers, *(n for n in range(1, len(matches) + 1) if n not in chosen.numbers)]

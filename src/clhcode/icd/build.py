@@ -90,9 +90,22 @@ def _tabular(db: sqlite3.Connection, entries: list[Entry]) -> dict[str, int]:
         key = f"{entry.code}-{entry.code}" if _lone(entry) else entry.code
         name = f"chapter {key}" if entry.kind == "chapter" else key
         numbers[name] = number
-        nodes.append((number, name, entry.title, entry.kind, entry.depth, parent, last[number], entry.billable))
+        nodes.append(
+            (
+                number,
+                name,
+                entry.title,
+                entry.kind,
+                entry.depth,
+                parent,
+                last[number],
+                entry.billable,
+            )
+        )
         for s in entry.sevenths:
-            db.execute("insert into seventh values (?, ?, ?, ?)", (number, s.char, s.meaning, s.also))
+            db.execute(
+                "insert into seventh values (?, ?, ?, ?)", (number, s.char, s.meaning, s.also)
+            )
         instructions += [(number, kind, text) for kind, text in entry.instructions]
     db.executemany("insert into node values (?, ?, ?, ?, ?, ?, ?, ?)", nodes)
     codes = [e.code if e.kind == "code" else "" for e in entries]

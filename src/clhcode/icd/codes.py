@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 _CODE = r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?"
 _TYPED = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z]{1,4})?\.?-?")
-_CITED = re.compile(
-    rf"(?P<first>{_CODE})\.?-?(?:\s*(?:-|to)+\s*(?P<last>{_CODE})(?:\.?-)?)?(?!\w)"
-)
+_CITED = re.compile(rf"(?P<first>{_CODE})\.?-?(?:\s*(?:-|to)+\s*(?P<last>{_CODE})(?:\.?-)?)?(?!\w)")
 _POSITIONS = {"fifth": 4, "5th": 4, "sixth": 5, "six": 5, "6th": 5, "seventh": 6, "7th": 6}
 _AT = re.compile(
     r"with (?P<where>fifth|5th|sixth|six|6th|seventh|7th)(?: (?:or|to) \w+)?[ -]characters?"

@@ -50,9 +50,7 @@ def read_index(stream: IO[bytes]) -> tuple[str, list[Term]]:
     return (root.findtext("version") or "").strip(), terms
 
 
-def _read(
-    element: ElementTree.Element, parent: int | None, level: int, terms: list[Term]
-) -> None:
+def _read(element: ElementTree.Element, parent: int | None, level: int, terms: list[Term]) -> None:
     number = len(terms)
     title, modifiers = _title(element.find("title"))
     terms.append(Term(number, parent, level, number, title))

@@ -94,7 +94,7 @@ class Store:
 
     def _by_number(self, number: int) -> Node:
         row = self._db.execute("select * from node where id = ?", (number,)).fetchone()
-        return Node(*row[:-1], billable=bool(row[-1]))
+        return _node(row)
 
     def lineage(self, node: Node) -> tuple[Node, ...]:
         """Chapter, section, category and so on, down to the node itself."""
@@ -154,11 +154,12 @@ class Store:
     def nodes(self) -> Iterator[Node]:
         """All nodes in preorder."""
         for row in self._db.execute("select * from node order by id"):
-            yield Node(*row[:-1], billable=bool(row[-1]))
+            yield _node(row)
 
     def inclusions(self) -> Iterator[tuple[int, int, str]]:
-        """All inclusion terms: (serial, node, text)."""
-        query = "select id, node, text from instruction where kind = 'inclusion'"
+        """All inclusion terms and "includes" notes: (serial, node, text)."""
+        kinds = "('inclusion', 'includes')"
+        query = f"select id, node, text from instruction where kind in {kinds}"  # noqa: S608
         yield from self._db.execute(query)
 
     def inclusion(self, serial: int) -> tuple[int, str]:
@@ -174,6 +175,11 @@ class Store:
             term = self.term(term.parent)
             path.append(term.title)
         return tuple(reversed(path))
+
+
+def _node(row: tuple[object, ...]) -> Node:
+    *rest, billable = row
+    return Node(*rest, bool(billable))  # type: ignore[arg-type]
 
 
 def _term(row: tuple[object, ...]) -> Term:
@@ -202,9 +208,7 @@ def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
     return path
 
 
-def open_store(
-    sources: Sources, say: Callable[[str], None] = say_on_stderr
-) -> tuple[Store, str]:
+def open_store(sources: Sources, say: Callable[[str], None] = say_on_stderr) -> tuple[Store, str]:
     """Opens the store of these sources, building it first where it is not there yet.
 
     Returns:

@@ -21,7 +21,7 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import key, words
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 TABULAR, INCLUSION, INDEX = 0, 1, 2

@@ -13,7 +13,7 @@ import marisa_trie
 
 from clhcode.icd.store import Node, Store, Term, built, say_on_stderr
 from clhcode.search import dictionary, phrases
-from clhcode.search.normalise import key, words
+from clhcode.search.normalise import expand, key, split, words
 
 SOURCES = ("tabular", "inclusion", "index")
 _MOST_POSTINGS = 3_000
@@ -62,7 +62,9 @@ class Finder:
 
     def find(self, phrase: str, most: int = 10) -> tuple[Match, ...]:
         """Codes for a phrase, best first, over the whole classification."""
-        return self.look_up(words(phrase), most)
+        near = frozenset(words(phrase))
+        spelt = (expand(token, near) for token in split(phrase))
+        return self.look_up([word for said in spelt for word in said], most)
 
     def look_up(self, content: Sequence[str], most: int = 10) -> tuple[Match, ...]:
         """As `find`, from content words that are normalised already."""
@@ -101,7 +103,9 @@ class Finder:
 
     def _retrieve(self, content: tuple[str, ...], most: int) -> list[tuple[int, float]]:
         """Entries that share words with a phrase, rarest words first."""
-        postings = sorted((p for w in dict.fromkeys(content) if (p := self._posting(w))), key=_rarity)
+        postings = sorted(
+            (p for w in dict.fromkeys(content) if (p := self._posting(w))), key=_rarity
+        )
         total = sum(idf for idf, _ in postings)
         shared: dict[int, float] = {}
         for idf, numbers in postings:

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 STOP = frozenset(
     "a an and any are as at be been being by due for from has have in into is it its nec nos of on"
-    " or other-than that the their these this to was were which with associated involving".split()
+    " or that the their these this to was were which with associated involving".split()
 )
 """Words that carry no meaning for a look-up. `without`, `no`, `not` and `other` do."""
 
@@ -45,9 +45,9 @@ _IRREGULAR = {
     "emboli": "embolus",
     "pelves": "pelvis",
     "testes": "testis",
-    "disease": "disease",
-    "diseases": "disease",
 }
+# stenoses, metastases, prostheses: the singular ends in -is.
+_GREEK = re.compile(r"(?:[rtnc]o|sta|the|lep|gno|ly)ses$")
 _NOT_PLURAL = ("ss", "us", "is", "as", "os", "ps")
 
 
@@ -75,7 +75,7 @@ def _singular(word: str) -> str:
         return word
     if word.endswith("ies"):
         return f"{word[:-3]}y"
-    if re.search(r"(?:[rtn]o|st?a|the|c|lep)ses$", word) and word.endswith(("oses", "ases", "eses")):
+    if _GREEK.search(word):
         return f"{word[:-2]}is"
     if word.endswith(("sses", "xes", "ches", "shes")):
         return word[:-2]
@@ -85,10 +85,15 @@ def _singular(word: str) -> str:
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*(?:\.\d+)?")
 
 
+def split(text: str) -> list[str]:
+    """The words and numbers of a text, as they stand."""
+    return _WORD.findall(text.replace("’", "'"))
+
+
 @lru_cache(maxsize=50_000)
 def words(text: str) -> tuple[str, ...]:
     """The content words of a text, normalised, in order."""
-    return tuple(w for token in _WORD.findall(text.replace("’", "'")) if (w := norm(token)))
+    return tuple(w for token in split(text) if (w := norm(token)))
 
 
 def key(parts: Iterable[str]) -> str:

@@ -1,0 +1,61 @@
+"""The command `clh`: runs a command and turns what goes wrong into one line and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from clhcode.errors import DONE, INTERRUPTED, WRONG_COMMAND, UserError
+
+_BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
+
+
+def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a way to end
+    """Runs the command line.
+
+    Returns:
+        The exit code: 0 done, 1 some rows failed, 2 the command was wrong, 130 interrupted.
+    """
+    from clhcode.cli.main import cli
+
+    try:
+        code = cli.main(arguments, prog_name="clh", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except UserError as error:
+        return _say(str(error), error.code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return WRONG_COMMAND
+    except click.ClickException as error:
+        context: click.Context | None = getattr(error, "ctx", None)
+        hint = f" (`{context.command_path} --help`)" if context else ""
+        return _say(f"{error.format_message()}{hint}", WRONG_COMMAND)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody reads any more; the interpreter's own last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("CLH_DEBUG"):
+            raise
+        # The exception's text may quote a note, so only its kind is said.
+        kind = type(error).__name__
+        return _say(f"a bug in clh ({kind}); `CLH_DEBUG=1` shows where", WRONG_COMMAND)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"clh: {message}", err=True)
+    return code
+
+
+def run() -> None:
+    """The entry point of the installed command."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

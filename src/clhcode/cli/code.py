@@ -1,0 +1,48 @@
+"""`clh code`: the whole method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clhcode.cli.options import Examples, in_and_out, judging
+from clhcode.cli.running import Job, execute
+from clhcode.errors import UserError
+from clhcode.tasks import AGENTS
+
+
+@click.command(
+    cls=Examples,
+    examples=(
+        "clh code visit.txt --explain",
+        "clh code notes.parquet -o codes.parquet",
+        "cat note.txt | clh code - --format json",
+    ),
+)
+@click.argument("source", metavar="NOTE|DIR|TABLE|-", required=False)
+@click.option("--demo", is_flag=True, help="Code the demonstration encounters that come with clh.")
+@click.option("--explain", is_flag=True, help="Show the evidence, path and reason of each code.")
+@judging
+@in_and_out
+def code(source: str | None, *, demo: bool, explain: bool, **options: Any) -> int:
+    """Code notes: the four agents, end to end.
+
+    Reads a plain text note, a folder of .txt files, or a table (Parquet, Arrow, JSONL, CSV)
+    of notes or encounters. On a terminal it shows the codes with their evidence; into a pipe
+    go JSON lines, into a file Parquet. Research use only.
+    """
+    if (source is None) != demo:
+        raise UserError("give a note, folder or table (`-` for standard input), or --demo")
+    where = str(demo_file()) if demo else str(source)
+    return execute(Job(where, AGENTS, into_pipe="jsonl", explain=explain, **options))
+
+
+def demo_file() -> Path:
+    """The demonstration encounters: in the installed package, or in a checkout beside it."""
+    package = Path(__file__).parents[1]
+    for path in (package / "demo/demo.jsonl", package.parents[1] / "data/demo/demo.jsonl"):
+        if path.exists():
+            return path
+    raise UserError("the demonstration encounters are not in this installation")

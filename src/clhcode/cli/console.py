@@ -1,0 +1,31 @@
+"""The console that text views are printed on: one accent colour, no boxes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ACCENT = "cyan"
+DIM = "dim"
+PIPE_WIDTH = 160
+"""Columns of text that goes into a pipe or a file."""
+
+
+def console(*, plain: bool) -> Console:
+    """Standard output as a rich console; plain without a terminal, by `--plain` or NO_COLOR."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    coloured = terminal and not plain and "NO_COLOR" not in os.environ
+    return Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        no_color=not coloured,
+        color_system="auto" if coloured else None,
+        width=None if terminal or "COLUMNS" in os.environ else PIPE_WIDTH,
+    )

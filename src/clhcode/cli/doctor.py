@@ -1,0 +1,51 @@
+"""`clh doctor`: the page a colleague asks for when something does not work."""
+
+from __future__ import annotations
+
+import click
+
+from clhcode.cli.options import Examples
+
+
+@click.command(cls=Examples, examples=("clh doctor",))
+def doctor() -> None:
+    """Say what is installed, what is there, and what is missing."""
+    import platform
+    from importlib.metadata import version
+
+    from clhcode import __version__
+    from clhcode.errors import UserError
+    from clhcode.icd import sources
+    from clhcode.icd.store import open_store
+    from clhcode.places import cache_home
+    from clhcode.runtime.pick import choose_engine
+    from clhcode.search.find import open_finder
+
+    def say(name: str, value: str) -> None:
+        click.echo(f"{name:<12} {value}")
+
+    say("clh", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
+    base = ("click", "rich", "pyarrow", "orjson", "marisa-trie", "simple-icd-10-cm")
+    say("installed", ", ".join(f"{name} {version(name)}" for name in base))
+    choice = choose_engine(None)
+    say("engine", f"{choice.name} ({choice.reason})")
+    say("data", str(sources.home()))
+    for file in [*sources.fetched(), sources.packaged()]:
+        say("", f"{file.kind} FY{file.release}  {file.path}")
+    chosen = sources.choose()
+    say("in use", chosen.describe())
+    say("cache", str(cache_home()))
+    try:
+        store, key = open_store(chosen)
+        open_finder(store, key)
+    except UserError as error:
+        say("store", f"cannot be built: {error}")
+        return
+    meta = store.meta()
+    say("store", f"{meta['codes']} codes, {meta['billable']} billable, {meta['terms']} index terms")
+    if meta["unknown_codes"] != "0":
+        say("", f"{meta['unknown_codes']} index codes are not in the tabular and were dropped")
+    if chosen.index is None:
+        say("missing", "Alphabetic Index: `clh fetch icd10cm --from DIR` with the official XML")
+    elif chosen.index.release != chosen.tabular.release:
+        say("missing", f"index FY{chosen.tabular.release}: `clh fetch icd10cm --from DIR`")

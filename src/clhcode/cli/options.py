@@ -1,0 +1,86 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from clhcode.policy import POLICIES, WORKS, Policy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("text", "json", "jsonl", "arrow", "parquet")
+
+
+def decorated(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several decorators as one, in reading order."""
+
+    def apply(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+class Examples(click.Command):
+    """A command whose help ends with lines one can paste."""
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+in_and_out: Callable[[F], F] = decorated(
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File to write: .parquet, .arrow, .jsonl or .json.",
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS),
+        help="What to write, whatever standard output is connected to.",
+    ),
+    click.option(
+        "--text-column", default="text", show_default=True, help="Column of a table with notes."
+    ),
+    click.option("--plain", is_flag=True, help="No colours."),
+)
+
+judging: Callable[[F], F] = decorated(
+    click.option(
+        "--policy",
+        type=click.Choice(tuple(POLICIES)),
+        default="guidelines",
+        show_default=True,
+        help="guidelines: what a coder reports. mentions: every condition mentioned.",
+    ),
+    click.option(
+        "--setting",
+        type=click.Choice(("inpatient", "outpatient")),
+        help="Overrides the encounter's own; without either, outpatient.",
+    ),
+    click.option("--engine", help="What does the judging: `rules`."),
+    click.option(
+        "--without",
+        type=click.Choice(WORKS),
+        multiple=True,
+        help="Take an agent's work away, to see what it does (ablation).",
+    ),
+)
+
+
+def policy_of(name: str, without: tuple[str, ...]) -> Policy:
+    """The policy that the options name."""
+    return POLICIES[name].less(*(work for work in WORKS if work in without))

@@ -1,0 +1,145 @@
+"""Stages over a stream of rows: the only room that knows agents, runtime and table."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from clhcode import __version__
+from clhcode.agents.analyse import analyse
+from clhcode.agents.assign import assign
+from clhcode.agents.locate import locate
+from clhcode.agents.tools import Tools
+from clhcode.agents.verify import verify
+from clhcode.errors import UserError
+from clhcode.icd.sources import Sources, choose
+from clhcode.icd.store import open_store, say_on_stderr
+from clhcode.policy import Policy
+from clhcode.records import Encounter, Failure, Setting
+from clhcode.runtime.pick import Choice, start_engine
+from clhcode.search.find import open_finder
+from clhcode.table.convert import Row
+from clhcode.talk import Engine, Talk, drive
+from clhcode.tasks import AGENTS, Agent
+
+STAGES: dict[Agent, Callable[[Encounter, Tools], Talk[Encounter]]] = {
+    "analyse": analyse,
+    "locate": locate,
+    "verify": verify,
+    "assign": assign,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Everything a run stands on.
+
+    Attributes:
+        run: Short name of the configuration; equal configurations have equal names.
+        config: What `runs` in the table's metadata keeps under that name.
+    """
+
+    tools: Tools
+    engine: Engine
+    sources: Sources
+    run: str
+    config: dict[str, object]
+
+
+def open_workplace(
+    policy: Policy,
+    choice: Choice,
+    setting: Setting | None = None,
+    say: Callable[[str], None] = say_on_stderr,
+) -> Workplace:
+    """Opens classification, search and engine, building what has not been built yet."""
+    sources = choose()
+    store, key = open_store(sources, say)
+    finder = open_finder(store, key, say)
+    config: dict[str, object] = {
+        "clhcode": __version__,
+        "engine": choice.name,
+        "policy": policy.name,
+        "without": sorted(policy.without),
+        "setting": setting,
+        "tabular": sources.tabular.release,
+        "index": sources.index.release if sources.index else None,
+        "files": [Path(file.path).name for file in sources.files()],
+        "sources": key,
+    }
+    run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
+    tools = Tools(store, finder, policy, setting)
+    return Workplace(tools, start_engine(choice, finder), sources, run, config)
+
+
+def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
+    """The whole method for one encounter: the four agents after each other."""
+    for agent in AGENTS:
+        encounter = yield from STAGES[agent](encounter, tools)
+    return encounter
+
+
+def run_stages(
+    rows: Iterable[Row], stages: Sequence[Agent], place: Workplace, width: int = 64
+) -> Iterator[Row]:
+    """Takes rows through stages, in order; `gold` passes by and is never looked at.
+
+    Raises:
+        UserError: A row lacks the stage before the first of `stages`.
+    """
+    golds: deque[object | None] = deque()
+
+    def talks() -> Iterator[Talk[Encounter]]:
+        for row in rows:
+            golds.append(row.gold)
+            encounter = row.encounter
+            _check_ready(encounter, stages[0], place.tools)
+            yield _guarded(encounter, stages, place)
+
+    for encounter in drive(talks(), place.engine, width):
+        yield Row(encounter, golds.popleft())
+
+
+def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) -> Talk[Encounter]:
+    """One row's talk. A bug in a stage costs the row, which says so, and no other."""
+    for stage in stages:
+        if not _may_run(encounter, stage):
+            break
+        try:
+            encounter = yield from STAGES[stage](encounter, place.tools)
+        except Exception as error:
+            # The exception's own text may quote the note: its type and place must do.
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {Path(at.filename).name}:{at.lineno}"
+            failure = Failure(stage, "internal", where)
+            encounter = replace(encounter, errors=(*encounter.errors, failure))
+            break
+    runs = dict.fromkeys((*encounter.runs, place.run))
+    return replace(encounter, runs=tuple(runs))
+
+
+def _may_run(encounter: Encounter, stage: Agent) -> bool:
+    return stage == "analyse" or encounter.conditions is not None
+
+
+def _check_ready(encounter: Encounter, first: Agent, tools: Tools) -> None:
+    """Refuses a table whose earlier stages never ran; a row that failed there passes on."""
+    if first == "analyse" or encounter.errors:
+        return
+    here, setting = f"encounter {encounter.encounter_id}", tools.setting_of(encounter)
+    if encounter.conditions is None:
+        raise UserError(f"{here} has no conditions: run `clh analyse` first")
+    if first == "locate":
+        return
+    coded = [c for c in encounter.conditions if tools.policy.codes(c.assertion, setting)]
+    if any(condition.candidates is None for condition in coded):
+        raise UserError(f"{here} has conditions without candidates: run `clh locate` first")
+    verdicts = [c.verdict for condition in coded for c in condition.candidates or ()]
+    if first == "assign" and None in verdicts:
+        raise UserError(f"{here} has candidates without a verdict: run `clh verify` first")

@@ -1,0 +1,3 @@
+"""Finds conditions by the wordings of the classification, in running text."""
+
+from __future__ import annotations

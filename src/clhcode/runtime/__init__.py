@@ -1,0 +1,1 @@
+"""Engines: whatever answers the agents' questions. A new engine is one file here."""

@@ -1,0 +1,144 @@
+"""From a file of single notes to encounters.
+
+Flat notes are what people have: one note a row, ids as numbers, codes as a word list.
+Consecutive notes of one `encounter_id` make a row; a note without one is its own encounter.
+Only one encounter is held, so a note that comes back under an `encounter_id` that was
+already closed makes another row of that id. Sort the file by encounter where that matters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from clhcode.records import Encounter, Note
+from clhcode.table.convert import Row, from_dict
+from clhcode.table.plain import WrongError
+
+_SHARED = ("dataset", "split", "subject_id", "sex", "age", "setting")
+
+
+def is_flat(values: dict[str, Any]) -> bool:
+    """Whether a dict is one note rather than a row of the table."""
+    return "text" in values and values.get("notes") is None
+
+
+def lift(notes: Iterable[tuple[str, dict[str, Any]]], stem: str) -> Iterator[Row]:
+    """Rows from flat notes, as a stream.
+
+    Of what describes an encounter (`sex`, `split`, ...) its first known value counts. The
+    gold of its notes is joined, each span pointing at its own note. Dicts that are rows of
+    the table already go through by themselves.
+
+    Args:
+        notes: Pairs of what to call a note in an error and the note.
+        stem: Notes without a `note_id` are called `STEM-1`, `STEM-2`, ... by their number.
+
+    Raises:
+        UserError: A value is of the wrong kind.
+    """
+    keyed = (_keyed(number, where, note, stem) for number, (where, note) in enumerate(notes, 1))
+    for _, group in groupby(keyed, key=lambda pair: pair[0]):
+        yield joined([row for _, row in group])
+
+
+def joined(rows: list[Row]) -> Row:
+    """One row of the rows of an encounter, in order."""
+    first = rows[0]
+    if len(rows) == 1:
+        return first
+    notes: list[Note] = []
+    gold: list[Any] | None = None
+    for row in rows:
+        if isinstance(row.gold, list):
+            gold = (gold or []) + [_moved(mention, len(notes)) for mention in row.gold]
+        notes += row.encounter.notes
+    shared = {name: _known(name, (row.encounter for row in rows)) for name in _SHARED}
+    return Row(replace(first.encounter, notes=tuple(notes), **shared), gold)
+
+
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """A flat note as a row of one note; anything else as it is.
+
+    Raises:
+        WrongError: There is no text, or a value is of the wrong kind.
+    """
+    if not is_flat(values):
+        if values.get("notes") is None:
+            raise WrongError("has neither `text` nor `notes`")
+        return values
+    text = values["text"]
+    if not isinstance(text, str):
+        raise WrongError("is null" if text is None else "must be a string", "text")
+    note_id = _word(values, "note_id")
+    return {
+        "encounter_id": _word(values, "encounter_id") or note_id,
+        "dataset": _word(values, "dataset"),
+        "split": _word(values, "split"),
+        "subject_id": _word(values, "subject_id"),
+        "sex": _word(values, "sex"),
+        "age": _years(values),
+        "setting": _word(values, "setting"),
+        "notes": [{"note_id": note_id, "category": _word(values, "category"), "text": text}],
+        "gold": _mentions(values.get("gold")),
+    }
+
+
+def _keyed(number: int, where: str, note: dict[str, Any], stem: str) -> tuple[object, Row]:
+    key: object = None
+    if is_flat(note):
+        key = note.get("encounter_id")
+        if note.get("note_id") in (None, ""):
+            note = {**note, "note_id": f"{stem}-{number}"}
+    row = from_dict(note, where)
+    # A fresh object equals nothing, so it keeps its row apart.
+    return (object() if key in (None, "") else row.encounter.encounter_id), row
+
+
+def _known(name: str, encounters: Iterable[Encounter]) -> Any:
+    values = (getattr(encounter, name) for encounter in encounters)
+    return next((value for value in values if value is not None), None)
+
+
+def _moved(mention: dict[str, Any], by: int) -> dict[str, Any]:
+    evidence = [
+        [{**span, "note": span["note"] + by} for span in spans] for spans in mention["evidence"]
+    ]
+    return {**mention, "evidence": evidence}
+
+
+def _word(values: dict[str, Any], name: str) -> str | None:
+    """A value as a word: tables often hold ids as numbers, and blanks for nothing."""
+    value = values.get(name)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise WrongError("must be a string", name)
+    return str(value).strip() or None
+
+
+def _years(values: dict[str, Any]) -> int | None:
+    word = _word(values, "age")
+    if word is None:
+        return None
+    if not re.fullmatch(r"\d{1,3}(\.0*)?", word, re.ASCII):
+        raise WrongError("must be whole years from 0 to 150", "age")
+    return int(word.partition(".")[0])
+
+
+def _mentions(gold: Any) -> Any:
+    """Gold as people write it, as mentions; `None` where the cell is blank."""
+    if isinstance(gold, str):
+        gold = [code for code in re.split(r"[,;\s]+", gold) if code] or None
+    if not isinstance(gold, list | tuple):
+        return gold
+    return [
+        {"code": code, "system": "icd10cm", "evidence": []} if isinstance(code, str) else code
+        for code in gold
+    ]

@@ -1,0 +1,191 @@
+"""Notes from bytes that are text: JSON lines, JSON documents, CSV and plain notes.
+
+All of them are UTF-8, with or without a byte order mark, and none of them needs pyarrow.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, TypeAlias
+
+import orjson
+
+from clhcode.errors import UserError
+
+Named: TypeAlias = tuple[str, dict[str, Any]]
+"""What to call a note or row in an error, and its values."""
+
+DOCUMENT = 64 << 20
+"""Bytes of the longest JSON document that is read whole."""
+
+# The longest that the C long of every platform holds.
+csv.field_size_limit(2**31 - 1)
+
+
+def decoded(data: bytes, name: str, at: int = 0) -> str:
+    """Bytes as text, without the byte order mark that may begin a file.
+
+    Args:
+        data: A piece of a file.
+        name: The file, for the error.
+        at: Where in the file the piece begins, in bytes.
+
+    Raises:
+        UserError: The bytes are not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = at + error.start
+        raise UserError(f"{name}: not UTF-8 text (byte {where}); save it as UTF-8") from None
+    return text.removeprefix("\ufeff") if at == 0 else text
+
+
+def plain_note(data: bytes, name: str) -> str:
+    """The text of a note file, as stored: offsets point into it.
+
+    Raises:
+        UserError: It is blank or not UTF-8.
+    """
+    text = decoded(data, name)
+    if not text.strip():
+        raise nothing(name)
+    return text
+
+
+def nothing(name: str) -> UserError:
+    """The error for a file that holds nothing."""
+    return UserError(f"{name}: the file is empty")
+
+
+def json_objects(stream: BinaryIO, name: str, *, whole: bool) -> Iterator[Named]:
+    """The objects of JSON lines, or of one JSON array or object spread over lines.
+
+    Args:
+        stream: The bytes.
+        name: The file, for errors.
+        whole: Whether a first line that is no JSON by itself may begin a longer document. A
+            line that is just `[` or `{` always does.
+
+    Raises:
+        UserError: A line is broken or no object, or there is none.
+    """
+    found = False
+    for number, line in enumerate(stream, 1):
+        data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if not data.strip():
+            continue
+        if not found and _begins_document(data, whole):
+            yield from _document(data, stream, name)
+            return
+        found = True
+        yield _object(_parsed(data, f"{name}: line {number}"), f"{name}: line {number}")
+    if not found:
+        raise nothing(name)
+
+
+def csv_rows(stream: BinaryIO, name: str, *, tabs: bool) -> tuple[list[str], Iterator[Named]]:
+    """The header of a CSV file, and its rows by column name.
+
+    Args:
+        stream: The bytes.
+        name: The file, for errors.
+        tabs: Whether fields are set apart by tabs; else by what the header line uses most of
+            comma, semicolon and tab.
+
+    Raises:
+        UserError: A row does not fit the header or a quote is never closed.
+    """
+    lines = _lines(stream, name)
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
+        raise nothing(name)
+    delimiter = "\t" if tabs else max(",;\t", key=first.count)
+    # Not strict, a quote that is never closed would swallow the rest of the file in silence.
+    reader = csv.reader(_chained(first, lines), delimiter=delimiter, strict=True)
+    rows = _records(reader, name)
+    _, header = next(rows)
+    header = [column.strip() for column in header]
+    twice = {column for column in header if column and header.count(column) > 1}
+    if twice:
+        raise UserError(f"{name}: {len(twice)} column names stand twice in the header")
+    return header, _by_name(header, rows)
+
+
+def _begins_document(line: bytes, whole: bool) -> bool:
+    line = line.strip()
+    if line[:1] == b"[" or line == b"{":
+        return True
+    if not whole:
+        return False
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return True
+    return False
+
+
+def _document(head: bytes, stream: BinaryIO, name: str) -> Iterator[Named]:
+    data = head + stream.read(DOCUMENT)
+    if len(data) > DOCUMENT:
+        raise UserError(f"{name}: too long for one JSON document; write one object a line")
+    value = _parsed(data, name)
+    if not isinstance(value, list):
+        yield _object(value, name)
+        return
+    for number, item in enumerate(value, 1):
+        yield _object(item, f"{name}: item {number}")
+
+
+def _parsed(data: bytes, where: str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
+        raise UserError(f"{where}: broken JSON at {place}") from None
+
+
+def _object(value: Any, where: str) -> Named:
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: a JSON object is needed, one for each note or encounter")
+    return where, value
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    at = 0
+    for line in stream:
+        yield decoded(line, name, at)
+        at += len(line)
+
+
+def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _records(reader: Any, name: str) -> Iterator[tuple[str, list[str]]]:
+    """The records of a CSV reader that are not blank, the header first."""
+    number = 0
+    while True:
+        where = f"{name}: row {number}" if number else f"{name}: header"
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            line = reader.line_num
+            raise UserError(f"{where}: broken CSV at line {line} ({error})") from None
+        if record is None:
+            return
+        if record:
+            yield where, record
+            number += 1
+
+
+def _by_name(header: list[str], rows: Iterable[tuple[str, list[str]]]) -> Iterator[Named]:
+    for where, record in rows:
+        if len(record) != len(header):
+            raise UserError(
+                f"{where}: {len(record)} fields, but the header names {len(header)} columns"
+            )
+        yield where, dict(zip(header, record, strict=True))

@@ -1,0 +1,1 @@
+"""Text: words, sentences, sections and what a note claims of a condition, all by offsets."""

@@ -1,0 +1,147 @@
+"""Words, sentences and clauses of a clinical note, as offsets in code points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_WORD = r"[^\W_]+(?:(?:[\u0300-\u036f]|['’](?=[^\W_]))[^\W_]*)*"
+_TOKEN = re.compile(rf"\d+(?:\.\d+)+|{_WORD}")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_ITEM = re.compile(r"\s*(?:[-–—*•·●▪◦#>+]|\(?\d{1,2}[.)](?!\d)|[A-Za-z][.)]\s)")
+_END = re.compile(r"[.!?]+[\"'’”)\]]*(?=\s|$)")
+_LAST_WORD = re.compile(r"[^\W_](?:[^\W_]|\.(?=[^\W_]))*$")
+_CLAUSE = re.compile(
+    r";|\s[-–—]{1,2}\s|\b(?:but|however|although|though|whereas|nevertheless|except|excepting"
+    r"|aside\sfrom|apart\sfrom|other\sthan|besides)\b",
+    re.IGNORECASE,
+)
+
+WRAPPED = 60
+"""A line longer than this, in columns, may have been broken by the editor, not the writer."""
+
+# Always followed by the rest of their sentence.
+_LEADING = frozenset(
+    "dr drs mr mrs ms prof st vs e.g i.e approx ca cf fig figs incl esp resp viz ref".split()
+)
+# May close a sentence, so what follows decides.
+_CLOSING = frozenset("etc al hrs hr min mins wt ht temp no dept jr sr bilat ext".split())
+# A letter after these is a type, not somebody's initial: `hepatitis C. He ...`.
+_TYPED = frozenset("hepatitis vitamin type group class stage grade child influenza factor".split())
+# No sentence ends in these.
+_UNFINISHED = frozenset(
+    "a an the of and or no not with without for to in on at by from as his her their its my our "
+    "is are was were has have had been be denies dr mr mrs ms".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or number: `source[begin:end] == text`."""
+
+    text: str
+    begin: int
+    end: int
+
+
+def tokenise(text: str) -> list[Token]:
+    """Words and numbers in reading order; punctuation makes no token.
+
+    Hyphens and slashes part words; `T2DM`, `B12` and `Crohn's` stay whole, `7.9` keeps its
+    decimals.
+    """
+    return [Token(m[0], *m.span()) for m in _TOKEN.finditer(text)]
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Sentences as half-open spans without surrounding blanks, in reading order.
+
+    A line is a sentence of its own unless it reads like hard-wrapped prose; semicolons and
+    decimals end none.
+    """
+    return [span for begin, end in _blocks(text) for span in _split(text, begin, end)]
+
+
+def clauses(text: str, begin: int, end: int) -> list[tuple[int, int]]:
+    """Parts of `text[begin:end]` between which a claim does not carry over.
+
+    Each begins with the word that sets it off (`but`, `except`, ...); together they tile it.
+    """
+    cuts = [m.start() for m in _CLAUSE.finditer(text, begin, end) if m.start() > begin]
+    return list(zip([begin, *cuts], [*cuts, end], strict=True)) if begin < end else []
+
+
+def is_item(line: str) -> bool:
+    """Whether a line starts with a bullet or a list number."""
+    return _ITEM.match(line) is not None
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Lines, those joined that an editor has wrapped."""
+    begin, last = 0, ""
+    for match in _LINE.finditer(text):
+        line = match[0].rstrip()
+        if last and not _continues(last, line):
+            yield begin, match.start()
+            last = ""
+        if not last:
+            begin = match.start()
+        last = line if line.strip() else ""
+    if last:
+        yield begin, len(text)
+
+
+def _continues(line: str, following: str) -> bool:
+    if not following.strip() or is_item(following) or line[-1] in ".!?:":
+        return False
+    if following.endswith(":") and len(following) < WRAPPED:
+        return False
+    first = following.lstrip()[0]
+    if len(line) > WRAPPED:
+        return first.islower() or first.isdigit() or first == "(" or _unfinished(line)
+    return first.islower() and _unfinished(line)
+
+
+def _unfinished(line: str) -> bool:
+    word = _LAST_WORD.search(line)
+    return line.endswith(",") or (word is not None and word[0].lower() in _UNFINISHED)
+
+
+def _split(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    for match in _END.finditer(text, begin, end):
+        if _ends(text, begin, match.start(), match.end(), end):
+            yield from _trimmed(text, begin, match.end())
+            begin = match.end()
+    yield from _trimmed(text, begin, end)
+
+
+def _ends(text: str, begin: int, stop: int, after: int, end: int) -> bool:
+    """Whether the punctuation at `text[stop:after]` ends the sentence from `begin`."""
+    found = _LAST_WORD.search(text, max(begin, stop - 30), stop)
+    following = text[after : min(after + 20, end)].lstrip()
+    if found is None or text[stop] != "." or not following:
+        return True
+    word, lower = found[0], found[0].lower()
+    before = text[begin : found.start()].split()
+    if lower in _LEADING:
+        return False
+    if not before or not any(c.isalnum() for c in "".join(before)):
+        # `1. Hypertension`, `A. Diabetes`, `S. aureus`
+        return not (word.isdigit() or len(word) == 1)
+    if lower in _CLOSING or "." in word[1:]:
+        # A decimal such as `7.9` ends its sentence; `b.i.d.` only before a capital.
+        return word[-1].isdigit() or following[0].isupper()
+    if len(word) == 1 and word.isalpha():
+        previous = before[-1].rstrip(".")
+        named = len(before) > 1 and previous[:1].isupper() and previous.lower() not in _TYPED
+        return following[0].isupper() and not named
+    return True
+
+
+def _trimmed(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    body = text[begin:end]
+    size = len(body.strip())
+    if size:
+        begin += len(body) - len(body.lstrip())
+        yield begin, begin + size
