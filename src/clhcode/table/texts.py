@@ -72,16 +72,17 @@ def json_objects(stream: BinaryIO, name: str, *, whole: bool) -> Iterator[Named]
     Raises:
         UserError: A line is broken or no object, or there is none.
     """
-    found = False
+    found, at = False, 0
     for number, line in enumerate(stream, 1):
-        data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-        if not data.strip():
+        begin, at = at, at + len(line)
+        if not line.removeprefix(codecs.BOM_UTF8).strip():
             continue
-        if not found and _begins_document(data, whole):
-            yield from _document(data, stream, name)
+        if not found and _begins_document(line.removeprefix(codecs.BOM_UTF8), whole):
+            yield from _document(line, stream, name, begin)
             return
         found = True
-        yield _object(_parsed(data, f"{name}: line {number}"), f"{name}: line {number}")
+        where = f"{name}: line {number}"
+        yield _object(_parsed(line, where, name, begin), where)
     if not found:
         raise nothing(name)
 
@@ -127,11 +128,11 @@ def _begins_document(line: bytes, whole: bool) -> bool:
     return False
 
 
-def _document(head: bytes, stream: BinaryIO, name: str) -> Iterator[Named]:
+def _document(head: bytes, stream: BinaryIO, name: str, at: int) -> Iterator[Named]:
     data = head + stream.read(DOCUMENT)
     if len(data) > DOCUMENT:
         raise UserError(f"{name}: too long for one JSON document; write one object a line")
-    value = _parsed(data, name)
+    value = _parsed(data, name, name, at)
     if not isinstance(value, list):
         yield _object(value, name)
         return
@@ -139,10 +140,11 @@ def _document(head: bytes, stream: BinaryIO, name: str) -> Iterator[Named]:
         yield _object(item, f"{name}: item {number}")
 
 
-def _parsed(data: bytes, where: str) -> Any:
+def _parsed(data: bytes, where: str, name: str, at: int) -> Any:
     try:
-        return orjson.loads(data)
+        return orjson.loads(data.removeprefix(codecs.BOM_UTF8) if at == 0 else data)
     except orjson.JSONDecodeError as error:
+        decoded(data, name, at)
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
         raise UserError(f"{where}: broken JSON at {place}") from None
 

