@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from clhcode.edits.claim import Claim, Edit, Finding, Line
 from clhcode.icd.store import Instruction, Node, Store
@@ -21,15 +22,21 @@ def excludes1(store: Store, node: Node, other: Node) -> Instruction | None:
 
 
 def _excludes1(claim: Claim) -> Iterator[Finding]:
-    for at, line, node in claim.known:
-        for other_at, other, other_node in claim.known:
-            note = excludes1(claim.store, node, other_node) if at != other_at else None
-            if note is None:
-                continue
-            loser, winner = (at, other_at) if _yields(line, other) else (other_at, at)
-            where = claim.store.by_number(note.node).code
-            message = f"{node.code} with {other_node.code}: {where} excludes {note.text}"
-            yield Finding("EX101", loser, "drop", message, winner)
+    for (at, line, node), (later_at, later, later_node) in combinations(claim.known, 2):
+        note = excludes1(claim.store, node, later_node)
+        back = excludes1(claim.store, later_node, node)
+        found = note or back
+        if found is None:
+            continue
+        if note and back:
+            # Each names the other: the one listed first stands, unless the other is surer.
+            first_goes = line.weight < later.weight
+        else:
+            first_goes = _yields(line, later) if note else not _yields(later, line)
+        loser, winner = (at, later_at) if first_goes else (later_at, at)
+        where = claim.store.by_number(found.node).code
+        message = f"{line.code} with {later.code}: {where} excludes {found.text}"
+        yield Finding("EX101", loser, "drop", message, winner)
 
 
 def _yields(line: Line, other: Line) -> bool:

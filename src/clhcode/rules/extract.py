@@ -9,7 +9,7 @@ from clhcode.icd.store import Store
 from clhcode.search.find import Finder
 from clhcode.search.normalise import expand, generic, norm, words
 from clhcode.tasks import Extract, Extracted, Finding
-from clhcode.text.assertion import assertions
+from clhcode.text.assertion import assert_at
 from clhcode.text.sections import section_at, sections
 from clhcode.text.tokens import Token, sentences, tokenise
 
@@ -53,7 +53,9 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
             place = (tokens[left].begin, tokens[right].end)
             yield Finding(
                 quote=text[slice(*place)],
-                assertion=assertions(text, begin, end, section.name).at(*place),
+                assertion=assert_at(
+                    text[begin:end], place[0] - begin, place[1] - begin, section.name
+                ),
                 modifiers=tuple(_modifiers(tokens, left, right)),
                 places=(place,),
             )

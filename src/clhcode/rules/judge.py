@@ -102,8 +102,8 @@ def _describes(note: str, option: Option, said: frozenset[str]) -> bool:
     kind, _, text = note.partition(": ")
     if kind != "excludes1":
         return False
-    named = frozenset(words(text.partition(" (")[0].lower()))
-    title = frozenset(words(option.text.lower()))
+    named = frozenset(words(text.partition(" (")[0]))
+    title = frozenset(words(option.text))
     return bool(named) and named <= said and not named <= title
 
 

@@ -21,7 +21,7 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import key, words
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 TABULAR, INCLUSION, INDEX = 0, 1, 2
@@ -53,7 +53,7 @@ class Source:
 def build(store: Store, database: Path, trie: Path) -> None:
     """Writes the dictionary of a store to two new files."""
     entries = list(_entries(store))
-    bags = [frozenset(words(e.text.lower())) for e in entries]
+    bags = [frozenset(words(e.text)) for e in entries]
     counts = Counter(word for bag in bags for word in bag)
     rarity = {word: idf(len(bags), n) for word, n in counts.items()}
     postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
@@ -120,7 +120,8 @@ def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
         above = paths[term.parent] if term.parent is not None else ()
         paths[term.id] = path = (*above, term.title)
         code = _follow(term, terms)
-        if code is not None:
+        # A modifier of one letter is a piece of a word: `Cancer(o)phobia`.
+        if code is not None and all(len(modifier) > 1 for modifier in term.modifiers):
             text = " ".join(path)
             wordings = tuple(phrases.of_path(path, term.modifiers))
             yield Source(INDEX, term.id, numbers[code], text, wordings)

@@ -30,10 +30,20 @@ def lookup(query: str, store: Store, finder: Finder, most: int = 10) -> Lookup:
     """Looks up a term or a code."""
     code = normal(query)
     node = store.node(code) if code else None
-    matches = finder.find(query, most) if code is None else ()
+    matches = _matches(finder, query, most) if code is None else ()
     if matches:
         node = matches[0].node
     return Lookup(query, code, matches, node)
+
+
+def _matches(finder: Finder, query: str, most: int) -> tuple[Match, ...]:
+    """The best matches, and among them at least one way through the Alphabetic Index."""
+    found = finder.find(query, 4 * most)
+    best = found[:most]
+    if any(match.source == "index" for match in best):
+        return best
+    walked = [match for match in found if match.source == "index"][:1]
+    return (*best[: most - len(walked)], *walked)
 
 
 def as_json(found: Lookup, store: Store) -> dict[str, object]:

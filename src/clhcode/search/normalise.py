@@ -60,7 +60,8 @@ def norm(word: str) -> str:
     """
     low = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
     low = low.removesuffix("'s").replace("'", "")
-    if low in STOP:
+    # `hepatitis A` is not `a hepatitis`.
+    if low in STOP and word != "A":
         return ""
     low = _ROMAN.get(low) or _NUMERALS.get(low) or low
     for pattern, american in _BRITISH:
@@ -77,7 +78,7 @@ def _singular(word: str) -> str:
         return f"{word[:-3]}y"
     if _GREEK.search(word):
         return f"{word[:-2]}is"
-    if word.endswith(("sses", "xes", "ches", "shes")):
+    if word.endswith(("sses", "xes", "ches", "shes")) and not word.endswith("aches"):
         return word[:-2]
     return word[:-1]
 

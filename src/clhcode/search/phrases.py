@@ -13,10 +13,11 @@ MOST_WORDS = 12
 
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _VAGUE = re.compile(
-    r",? (?:unspecified(?: (?!as\b)[\w-]+)?|not otherwise specified|nos|not elsewhere classified)$"
+    r"(?i),? (?:unspecified(?: (?!as\b)[\w-]+)?|not otherwise specified|nos"
+    r"|not elsewhere classified)$"
 )
-_VAGUE_FIRST = re.compile(r"^(?:unspecified|other specified) ")
-_PLACES = re.compile(r"\b(?:unspecified|nos|nec)\b")
+_VAGUE_FIRST = re.compile(r"(?i)^(?:unspecified|other specified) ")
+_PLACES = re.compile(r"(?i)\b(?:unspecified|nos|nec)\b")
 
 Wording = tuple[tuple[str, ...], int]
 """Content words, and how far they are from the printed form: 0 as printed, 1 without an
@@ -25,14 +26,13 @@ aside, 2 in another order or with a nonessential modifier."""
 
 def of_title(title: str) -> Iterator[Wording]:
     """Wordings of a title or inclusion term of the Tabular List."""
-    low = title.lower()
-    bare = _ASIDE.sub(" ", low)
-    for distance, text in ((0, low), (1, bare)):
+    bare = _ASIDE.sub(" ", title)
+    for distance, text in ((0, title), (1, bare)):
         yield words(text), distance
         short = _VAGUE.sub("", text.strip())
         if short != text.strip():
             yield words(short), distance
-        if not short.startswith("other"):
+        if not short.lower().startswith("other"):
             yield words(_VAGUE_FIRST.sub("", _PLACES.sub(" ", short))), distance + 1
         # "Bronchitis, acute" is said "acute bronchitis".
         head, comma, rest = short.partition(", ")
@@ -45,25 +45,35 @@ def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
 
     Args:
         path: Titles from the main term to the subterm.
-        modifiers: Nonessential modifiers of the main term; each may be said or not.
+        modifiers: Nonessential modifiers of the last term; each may be said or not.
     """
     head, *below = path
-    subs = [words(re.sub(r"\b(?:nec|nos)\b", "", part.lower())) for part in below]
+    subs = [words(_PLACES.sub(" ", part)) for part in below]
     narrowed = [part.strip() for part in head.split(",")]
-    forms = [words(form.replace("(s)", "").lower()) for form in alternatives(head)]
+    forms = [words(form.replace("(s)", "")) for form in alternatives(head)]
     if len(narrowed) > 1 and len(forms) == 1:
-        tail = words(" ".join(narrowed[1:]).lower())
+        tail = words(" ".join(narrowed[1:]))
         forms += [(*forms[0], *tail), (*tail, *forms[0])]
     for form in forms:
-        yield _join(form, *subs), 0
-        if subs:
-            yield _join(*reversed(subs), form), 2
-            yield _join(*subs, form), 2
-            yield _join(subs[0], form, *subs[1:]), 2
-    if not subs:
-        for modifier in modifiers:
-            yield _join(words(modifier.lower()), forms[0]), 2
-            yield _join(forms[0], words(modifier.lower())), 2
+        yield from _orders(form, subs, 0, 2)
+    for modifier in modifiers:
+        extra = words(modifier)
+        if not subs:
+            yield _join(extra, forms[0]), 2
+            yield _join(forms[0], extra), 2
+        for form in forms if subs else ():
+            yield from _orders(form, [*subs[:-1], (*subs[-1], *extra)], 2, 2)
+
+
+def _orders(
+    form: tuple[str, ...], subs: list[tuple[str, ...]], printed: int, turned: int
+) -> Iterator[Wording]:
+    """The printed order, and those a note has it in."""
+    yield _join(form, *subs), printed
+    if subs:
+        yield _join(*reversed(subs), form), turned
+        yield _join(*subs, form), turned
+        yield _join(subs[0], form, *subs[1:]), turned
 
 
 def _join(*parts: Sequence[str]) -> tuple[str, ...]:

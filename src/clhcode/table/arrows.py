@@ -11,7 +11,7 @@ import orjson
 
 from clhcode.errors import UserError
 from clhcode.table.convert import Row, from_batch
-from clhcode.table.found import Found
+from clhcode.table.found import Asked, Found
 from clhcode.table.lift import lift
 from clhcode.table.names import flat_columns, no_text, renamed
 from clhcode.table.schema import KEYS, RUNS
@@ -34,26 +34,24 @@ Opened: TypeAlias = "tuple[pa.Schema, Callable[[list[str]], Iterator[pa.RecordBa
 """The schema, and a function that reads some columns batch by batch."""
 
 
-def arrow_rows(
-    stream: BinaryIO, kind: ArrowKind, name: str, stem: str, text_column: str, budget: int
-) -> Found:
+def arrow_rows(stream: BinaryIO, kind: ArrowKind, asked: Asked) -> Found:
     """The rows of a Parquet file, an Arrow file or an Arrow stream.
 
     Args:
         stream: The bytes; seekable unless they are an Arrow stream.
         kind: Which of the three.
-        name: What to call it in errors.
-        stem: What the ids of notes without one begin with.
-        text_column: The column of the text, where the table is one of single notes.
-        budget: About how many bytes to decode at a time.
+        asked: What to call things, where the text is, and how much to decode at a time.
 
     Raises:
         UserError: The file is damaged, or has neither notes nor text.
     """
     from clhcode.table.columns import is_list
 
+    name, text_column = asked.name, asked.text_column
     with _told(name, kind):
-        schema, batches = _OPENERS[kind](stream, budget)
+        schema, batches = _OPENERS[kind](stream, asked.budget)
+        # Names are decoded when they are looked at; here is where damage to them is told.
+        schema.to_string(show_schema_metadata=False)
     names: list[str] = schema.names
     # Who names another text column means that one.
     meant = text_column != "text" and text_column in names
@@ -64,10 +62,10 @@ def arrow_rows(
     kept = [n for n in names if n in known]
     if len(set(kept)) < len(kept):
         raise UserError(f"{name}: two columns have the same name")
-    pieces = _pieces(_sound(batches(kept), name, kind), name, budget)
+    pieces = _pieces(_sound(batches(kept), name, kind), name, asked.budget)
     groups: Iterator[Iterable[Row]] = (from_batch(piece, where) for piece, where, _ in pieces)
     if not ours:
-        groups = iter([lift(_notes(pieces, name, text_column), stem)])
+        groups = iter([lift(_notes(pieces, name, text_column), asked.stem)])
     elif kind != "stream":
         # What comes through a pipe is not held back to fill a list; a file's rows may be.
         groups = iter([chain.from_iterable(groups)])

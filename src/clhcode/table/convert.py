@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clhcode.errors import UserError
 from clhcode.records import Encounter
+from clhcode.table.flat import nested
 from clhcode.table.plain import WrongError, member, to_plain
 from clhcode.table.schema import COLUMNS, KEYS, schema
 
@@ -57,8 +58,6 @@ def from_dict(values: dict[str, Any], where: str) -> Row:
     Raises:
         UserError: A key is missing or its value is of the wrong kind.
     """
-    from clhcode.table.lift import nested
-
     try:
         values = nested(values)
         return _row([get(values) for get in _OF_PLAIN])

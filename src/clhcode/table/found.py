@@ -10,6 +10,23 @@ from clhcode.table.convert import Row
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be read, and how.
+
+    Attributes:
+        name: What to call the input in errors.
+        stem: What the ids of notes without one begin with.
+        text_column: The column of the text, in a table of single notes.
+        budget: About how many bytes to hold at a time.
+    """
+
+    name: str
+    stem: str
+    text_column: str
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The content of an input, not yet cut into lists.
 

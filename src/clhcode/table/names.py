@@ -25,7 +25,8 @@ def renamed(values: dict[str, Any], text_column: str) -> dict[str, Any]:
     """A flat note with its text under `text`."""
     if text_column == "text" or text_column not in values:
         return values
-    return {**values, "text": values[text_column]}
+    others = {name: value for name, value in values.items() if name != text_column}
+    return {**others, "text": values[text_column]}
 
 
 def no_text(name: str, columns: Sequence[str], text_column: str) -> UserError:
@@ -37,7 +38,7 @@ def no_text(name: str, columns: Sequence[str], text_column: str) -> UserError:
     if guess:
         advice = f"rename it, or `--text-column {guess}`"
     elif "..." in shown:
-        advice = "does the header row lack?"
+        advice = "is the header row missing?"
     else:
         advice = "name the one with the notes: `--text-column NAME`"
     return UserError(

@@ -10,20 +10,23 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
-from clhcode.table.found import Found, cut
-from clhcode.table.lift import is_flat, lift
+from clhcode.table.found import Asked, Found, cut
+from clhcode.table.lift import lift
 from clhcode.table.names import flat_columns, no_text, renamed
 from clhcode.table.schema import KEYS
 from clhcode.table.texts import Named, csv_rows, json_objects, nothing, plain_note
+
+if TYPE_CHECKING:
+    from clhcode.table.arrows import ArrowKind
 
 BUDGET = 8 << 20
 """Bytes of note text in a list of rows, about."""
@@ -99,12 +102,9 @@ def read(path: Path | Literal["-"], *, text_column: str = "text", budget: int = 
     except OSError as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else "cannot be opened"
         raise UserError(f"{path}: {why}") from None
-    try:
-        found = _found(stream, str(path), path.name, text_column, budget)
-    except BaseException:
-        stream.close()
-        raise
-    return _source(found, str(path), budget, stream.close)
+    with ExitStack() as opened:
+        opened.enter_context(stream)
+        return _source(stream, path.name, Asked(str(path), "", text_column, budget), opened)
 
 
 def read_stream(
@@ -114,63 +114,70 @@ def read_stream(
 
     A stream that cannot seek is spooled to a temporary file where its format needs that.
     """
-    found = _found(stream, name, name, text_column, budget)
-    return _source(found, name, budget, _nothing_to_close)
+    with ExitStack() as opened:
+        return _source(stream, name, Asked(name, "", text_column, budget), opened)
 
 
-def _source(found: Found, name: str, budget: int, close: Callable[[], None]) -> Source:
-    lists = _unpacked(chain.from_iterable(cut(group, budget) for group in found.groups), name)
-    return Source(found.runs, found.left, lists, close)
-
-
-def _found(
-    stream: io.BufferedIOBase, name: str, file: str, text_column: str, budget: int
-) -> Found:
-    """The content of a stream; `file` is the name that ids and the suffix come from."""
+def _source(stream: io.BufferedIOBase, file: str, asked: Asked, opened: ExitStack) -> Source:
+    """The source that a stream is; what was opened for it stays open if all went well."""
+    name, budget = asked.name, asked.budget
     with _told(name):
-        head, stream = _peeked(stream)
-        if head.startswith(b"\x1f\x8b"):
-            inner = gzip.GzipFile(fileobj=cast("BinaryIO", stream))
-            shorter = file.removesuffix(".gz")
-            return _found(_Rewound.over(b"", inner), name, shorter, text_column, budget)
-        if not head:
-            raise nothing(name)
-        kind = _kind(head, file)
-        raw = cast("BinaryIO", stream)
-        stem = _stem(file)
-        if kind in ("parquet", "arrow", "stream"):
-            from clhcode.table.arrows import arrow_rows
-
-            if kind != "stream" and not stream.seekable():
-                raw = _spooled(raw)
-            return arrow_rows(raw, kind, name, stem, text_column, budget)
-        if kind == "text":
-            text = plain_note(stream.read(), name)
-            return Found(iter([[_note(file, text)]]))
-        if kind in ("csv", "tsv"):
-            columns, notes = csv_rows(raw, name, tabs=kind == "tsv")
-            if text_column not in columns:
-                raise no_text(name, columns, text_column)
-        else:
-            notes = json_objects(raw, name, whole=kind == "document")
-            first = next(notes, None)
-            if first is None:
-                raise nothing(name)
-            notes = chain([first], notes)
-            columns = list(first[1])
-            if first[1].get("notes") is None and text_column not in columns:
-                raise no_text(name, columns, text_column)
-            if not is_flat(renamed(first[1], text_column)):
-                return _lifted(notes, stem, text_column, columns, KEYS)
-        return _lifted(notes, stem, text_column, columns, flat_columns(text_column))
+        found = _found(stream, file, asked, opened)
+    lists = _unpacked(chain.from_iterable(cut(group, budget) for group in found.groups), name)
+    return Source(found.runs, found.left, lists, opened.pop_all().close)
 
 
-def _lifted(
-    notes: Iterable[Named], stem: str, text_column: str, columns: list[str], known: tuple[str, ...]
-) -> Found:
-    named = ((where, renamed(note, text_column)) for where, note in notes)
-    left = tuple(column for column in columns if column and column not in known)
-    return Found(iter([lift(named, stem)]), left=left)
+def _found(stream: io.BufferedIOBase, file: str, asked: Asked, opened: ExitStack) -> Found:
+    """The content of a stream; `file` is the name that ids and the suffix come from."""
+    head, stream = _peeked(stream)
+    if head.startswith(b"\x1f\x8b"):
+        inner = _Rewound.over(b"", gzip.GzipFile(fileobj=cast("BinaryIO", stream)))
+        return _found(inner, file.removesuffix(".gz"), asked, opened)
+    if not head:
+        raise nothing(asked.name)
+    kind, raw = _kind(head, file), cast("BinaryIO", stream)
+    asked = replace(asked, stem=_stem(file))
+    match kind:
+        case "text":
+            return Found(iter([[_note(file, plain_note(stream.read(), asked.name))]]))
+        case "stream":
+            return _arrow_rows(raw, kind, asked)
+        case "parquet" | "arrow":
+            return _arrow_rows(raw if stream.seekable() else _spooled(raw, opened), kind, asked)
+        case "csv" | "tsv":
+            columns, rows = csv_rows(raw, asked.name, tabs=kind == "tsv")
+            return _lifted(columns, rows, asked, ours=False)
+        case "json" | "document":
+            first, rows = _json_rows(raw, asked.name, whole=kind == "document")
+            return _lifted(list(first), rows, asked, ours=isinstance(first.get("notes"), list))
+
+
+def _arrow_rows(stream: BinaryIO, kind: ArrowKind, asked: Asked) -> Found:
+    from clhcode.table.arrows import arrow_rows
+
+    return arrow_rows(stream, kind, asked)
+
+
+def _json_rows(
+    stream: BinaryIO, name: str, *, whole: bool
+) -> tuple[dict[str, Any], Iterator[Named]]:
+    """The first object, and all objects."""
+    rows = json_objects(stream, name, whole=whole)
+    first = next(rows, None)
+    if first is None:
+        raise nothing(name)
+    return first[1], chain([first], rows)
+
+
+def _lifted(columns: list[str], rows: Iterable[Named], asked: Asked, *, ours: bool) -> Found:
+    """Rows by name, once it is sure that there is a text among the columns."""
+    text_column = asked.text_column
+    if not ours and text_column not in columns:
+        raise no_text(asked.name, columns, text_column)
+    known = KEYS if ours else flat_columns(text_column)
+    left = tuple(column for column in columns if column not in known)
+    named = ((where, renamed(values, text_column)) for where, values in rows)
+    return Found(iter([lift(named, asked.stem)]), left=left)
 
 
 def _folder(folder: Path) -> Iterator[Row]:
@@ -244,9 +251,10 @@ def _peeked(stream: io.BufferedIOBase) -> tuple[bytes, io.BufferedIOBase]:
     return head, _Rewound.over(head, stream)
 
 
-def _spooled(stream: BinaryIO) -> BinaryIO:
+def _spooled(stream: BinaryIO, opened: ExitStack) -> BinaryIO:
     # The file has no name, so it is gone with the process.
-    spool = tempfile.TemporaryFile()
+    spool = tempfile.TemporaryFile()  # noqa: SIM115
+    opened.callback(spool.close)
     shutil.copyfileobj(stream, spool, 1 << 20)
     spool.seek(0)
     return cast("BinaryIO", spool)
@@ -259,7 +267,7 @@ def _told(name: str) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise UserError(f"{name}: the gzip data is damaged or cut short") from None
     except OSError as error:
-        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{name}: cannot be read ({error.strerror or 'damaged'})") from None
 
 
 def _unpacked(lists: Iterator[list[Row]], name: str) -> Iterator[list[Row]]:

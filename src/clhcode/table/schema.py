@@ -88,16 +88,13 @@ Shape: TypeAlias = Scalar | Many | Record
 
 def _fields(kind: type, shapes: Mapping[str, Shape]) -> tuple[Field, ...]:
     """The fields of a dataclass, in the order of `shapes`, with the dataclass's defaults."""
-    defaults = {
-        f.name: REQUIRED if f.default is MISSING else f.default
-        for f in fields(kind)  # type: ignore[arg-type]
-    }
+    defaults = {f.name: REQUIRED if f.default is MISSING else f.default for f in fields(kind)}
     return tuple(Field(name, shape, defaults[name]) for name, shape in shapes.items())
 
 
-def _record(kind: type, **shapes: Shape) -> Record:
+def _record(kind: type, /, **shapes: Shape) -> Record:
     names = list(shapes)
-    order = tuple(names.index(f.name) for f in fields(kind))  # type: ignore[arg-type]
+    order = tuple(names.index(f.name) for f in fields(kind))
     return Record(_fields(kind, shapes), order, kind)
 
 
@@ -116,9 +113,7 @@ FLOAT32 = Scalar("float32")
 STRINGS = Many(STRING)
 INDEXES = Many(INT16)
 
-SEX = Scalar(
-    "string", choices={"f": "female", "female": "female", "m": "male", "male": "male"}
-)
+SEX = Scalar("string", choices={"f": "female", "female": "female", "m": "male", "male": "male"})
 AGE = Scalar("int16", high=150)
 SETTING = Scalar("string", choices={s: s for s in ("inpatient", "outpatient")})
 ASSERTION = Scalar("string", choices={a: a for a in ASSERTIONS})
@@ -183,9 +178,7 @@ _ENCOUNTER: dict[str, Shape] = {
         _record(Dropped, code=STRING, conditions=INDEXES, edit=STRING, because_of=STRING)
     ),
     "errors": Many(_record(Failure, stage=STRING, kind=STRING, message=STRING, raw=STRING)),
-    "transcript": Many(
-        _record(Turn, agent=STRING, question=STRING, thought=STRING, answer=STRING)
-    ),
+    "transcript": Many(_record(Turn, agent=STRING, question=STRING, thought=STRING, answer=STRING)),
     "flags": STRINGS,
     "runs": STRINGS,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
 
 import orjson
@@ -105,7 +106,7 @@ def csv_rows(stream: BinaryIO, name: str, *, tabs: bool) -> tuple[list[str], Ite
         raise nothing(name)
     delimiter = "\t" if tabs else max(",;\t", key=first.count)
     # Not strict, a quote that is never closed would swallow the rest of the file in silence.
-    reader = csv.reader(_chained(first, lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     rows = _records(reader, name)
     _, header = next(rows)
     header = [column.strip() for column in header]
@@ -160,11 +161,6 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
     for line in stream:
         yield decoded(line, name, at)
         at += len(line)
-
-
-def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _records(reader: Any, name: str) -> Iterator[tuple[str, list[str]]]:

@@ -34,6 +34,8 @@ _UNDER_HISTORY = {
     "family": "family_history",
     "social": "social_history",
 }
+# Begun beside their heading, they end where prose goes on: `Family history: none.\nHe came ...`
+_BRIEF = frozenset({"family_history", "social_history", "surgical_history", "allergies"})
 # Lists of problems: an unknown heading in them names one.
 _PROBLEMS = frozenset({"assessment_plan", "diagnoses"})
 # Unknown labels in them are rows, not new sections.
@@ -78,18 +80,30 @@ def section_at(found: tuple[Section, ...], offset: int) -> Section:
 def _headings(text: str) -> Iterator[tuple[int, str, str]]:
     """Every heading as (offset, canonical name, words), reading the lines in order."""
     lines = text.splitlines(keepends=True)
-    current, under, begin = BODY, "", 0
+    current = outer = (BODY, "")
+    begin, brief = 0, False
     for number, line in enumerate(lines):
         following = next((after for after in lines[number + 1 :] if after.strip()), "")
-        if (found := _opened(line.rstrip(), following, current, under)) is not None:
-            current, under = found
-            yield begin, current, under
+        found = _opened(line.rstrip(), following, *current)
+        if found is None and brief and _prose(line):
+            found, brief = outer, False
+        if found is not None:
+            outer, current = (current if not brief else outer), found
+            brief = found[0] in _BRIEF and len(line.strip(" *_\r\n")) > len(found[1]) + 3
+            yield begin, *current
         for match in _INLINE.finditer(line):
             name = _known().get(_key(match["label"]))
             if name is not None and name != "=":
-                current, under = name, match["label"]
-                yield begin + match.start("label"), current, under
+                outer, current = (current if not brief else outer), (name, match["label"])
+                brief = name in _BRIEF
+                yield begin + match.start("label"), *current
         begin += len(line)
+
+
+def _prose(line: str) -> bool:
+    """Whether a line reads like a paragraph or a full sentence, not a row of a list."""
+    line = line.strip()
+    return len(line.split()) > 7 and line[:1].isupper() and line[-1] == "." and ":" not in line
 
 
 def _opened(line: str, following: str, current: str, under: str) -> tuple[str, str] | None:
@@ -116,7 +130,7 @@ def _opened(line: str, following: str, current: str, under: str) -> tuple[str, s
 def _stands(name: str, match: re.Match[str], label: str, alone: bool, current: str) -> bool:
     """Whether a known heading is one here, and no sentence or row that begins with it."""
     if alone:
-        return True
+        return match["close"] != "." or label.isupper()
     row = any(mark in match["mark"] for mark in "-•●▪·*–") and "**" not in match["mark"]
     if match["close"] == ":":
         return not (row and current in _PROBLEMS) and (label[0].isupper() or len(label) <= 4)
@@ -136,7 +150,8 @@ def _titled(label: str, alone: bool, colon: bool, current: str) -> bool:
     loud = label.isupper() and (len(words) > 1 or len(label) > 5 or (colon and len(label) > 3))
     if not alone:
         return loud and colon and current not in _ROWS
-    return loud or (colon and len(words) <= 5 and label[0].isupper())
+    announces = words[-1].lower() in ("following", "follows")
+    return loud or (colon and len(words) <= 4 and label[0].isupper() and not announces)
 
 
 def _key(label: str) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _WORD = r"[^\W_]+(?:(?:[\u0300-\u036f]|['’](?=[^\W_]))[^\W_]*)*"
-_TOKEN = re.compile(rf"\d+(?:\.\d+)+|{_WORD}")
+TOKEN = rf"\d+(?:\.\d+)+|{_WORD}"
+"""What a token looks like, as a regular expression."""
+
+_TOKEN = re.compile(TOKEN)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _ITEM = re.compile(r"\s*(?:[-–—*•·●▪◦#>+]|\(?\d{1,2}[.)](?!\d)|[A-Za-z][.)]\s)")
 _END = re.compile(r"[.!?]+[\"'’”)\]]*(?=\s|$)")
 _LAST_WORD = re.compile(r"[^\W_](?:[^\W_]|\.(?=[^\W_]))*$")
 _CLAUSE = re.compile(
-    r";|\s[-–—]{1,2}\s|\b(?:but|however|although|though|whereas|nevertheless|except|excepting"
+    r";|\s[-–—]{1,2}\s|\b(?:but(?!\s(?:is\s|are\s)?not\slimited)|however|although|though|whereas|nevertheless|except|excepting"
     r"|aside\sfrom|apart\sfrom|other\sthan|besides)\b",
     re.IGNORECASE,
 )

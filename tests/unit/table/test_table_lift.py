@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from clhcode.errors import UserError
+from clhcode.records import Encounter, Note
+from clhcode.table.convert import Row, to_dict
+from clhcode.table.lift import lift
+
+
+def lifted(*notes):
+    return list(lift(((f"f: row {n}", note) for n, note in enumerate(notes, 1)), "notes"))
+
+
+def test_each_note_is_its_own_encounter_without_encounter_ids():
+    assert lifted({"text": "a"}, {"text": "b", "note_id": "x"}, {"text": "c", "note_id": "x"}) == [
+        Row(Encounter("notes-1", (Note("notes-1", "a"),))),
+        Row(Encounter("x", (Note("x", "b"),))),
+        Row(Encounter("x", (Note("x", "c"),))),
+    ]
+
+
+def test_consecutive_notes_of_an_encounter_make_one_row():
+    rows = lifted(
+        {"encounter_id": "A", "text": "a", "category": "ed", "age": "63"},
+        {"encounter_id": "A", "text": "b", "note_id": "n7", "sex": "F", "age": 64},
+        {"encounter_id": "B", "text": "c"},
+        {"encounter_id": "A", "text": "d"},
+    )
+    assert rows == [
+        Row(Encounter("A", (Note("notes-1", "a", "ed"), Note("n7", "b")), sex="female", age=63)),
+        Row(Encounter("B", (Note("notes-3", "c"),))),
+        Row(Encounter("A", (Note("notes-4", "d"),))),
+    ]
+
+
+def test_ids_may_be_numbers_and_blanks_are_nothing():
+    (row,) = lifted(
+        {"encounter_id": 20001305.0, "subject_id": 7, "note_id": "", "text": "", "sex": " ",
+         "age": "63.0", "split": float("nan"), "setting": "outpatient"}
+    )  # fmt: skip
+    assert row == Row(
+        Encounter("20001305", (Note("notes-1", ""),), subject_id="7", age=63, setting="outpatient")
+    )
+
+
+def gold(code, *evidence):
+    return {"code": code, "system": "icd10cm", "evidence": list(evidence)}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("E11.9, N18.3;Z79.4 I10", [gold(c) for c in ("E11.9", "N18.3", "Z79.4", "I10")]),
+        (["E11.9"], [gold("E11.9")]),
+        ([{"code": "E11.9"}], [gold("E11.9")]),
+        ([], []),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_gold_as_people_write_it(written, meant):
+    assert lifted({"text": "a", "gold": written})[0].gold == meant
+
+
+def test_gold_of_several_notes_points_at_its_own_note():
+    def span(note):
+        return {"note": note, "begin": 0, "end": 1}
+
+    rows = lifted(
+        {"encounter_id": 1, "text": "a"},
+        {"encounter_id": 1, "text": "b", "gold": [gold("A00", [span(0)], [])]},
+        {"encounter_id": 1, "text": "c", "gold": [gold("B00", [span(0), span(0)])]},
+    )
+    assert rows[0].gold == [gold("A00", [span(1)], []), gold("B00", [span(2), span(2)])]
+
+
+def test_a_row_of_the_table_goes_through_by_itself():
+    row = Row(Encounter("A", (Note("n", "a"),), flags=("x",)))
+    assert lifted({"encounter_id": "A", "text": "b"}, to_dict(row), to_dict(row))[1:] == [row, row]
+
+
+def test_it_holds_one_encounter():
+    seen = []
+
+    def notes():
+        for n in range(9):
+            seen.append(n)
+            yield "row", {"encounter_id": n // 2, "text": "a"}
+
+    rows = lift(notes(), "x")
+    next(rows)
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("note", "message"),
+    [
+        ({"text": None}, "`text` is null"),
+        ({"text": 3}, "`text` must be a string"),
+        ({"text": "SECRET", "sex": "SECRET"}, "`sex` must be one of f, female, m, male"),
+        ({"text": "SECRET", "age": "SECRET"}, "`age` must be whole years from 0 to 150"),
+        ({"text": "SECRET", "age": -1}, "`age` must be whole years from 0 to 150"),
+        ({"text": "SECRET", "age": 151}, "`age` must be between 0 and 150"),
+        ({"text": "SECRET", "setting": "SECRET"}, "`setting` must be one of inpatient, outpatient"),
+        ({"text": "SECRET", "gold": 3}, "`gold` must be a list"),
+        ({"text": "SECRET", "note_id": ["SECRET"]}, "`note_id` must be a string"),
+        ({"note": "SECRET"}, "has neither `text` nor `notes`"),
+    ],
+)
+def test_the_row_and_column_are_named_and_no_value(note, message):
+    with pytest.raises(UserError) as told:
+        lifted({"text": "a"}, note)
+    assert str(told.value) == f"f: row 2: {message}"
