@@ -73,7 +73,9 @@ def micro(pairs: list[tuple[set[str], set[str]]]) -> str:
     return f"P {precision:.3f}  R {recall:.3f}  F1 {f1:.3f}"
 
 
-def report(name: str, notes: list[dict[str, str]], gold: dict[str, set[str]], policy: str, missed: int) -> None:
+def report(
+    name: str, notes: list[dict[str, str]], gold: dict[str, set[str]], policy: str, missed: int
+) -> None:
     """Prints one data set's figures."""
     found, took, errors = predict(notes, policy)
     assert len(found) == len(notes), "a note is missing"

@@ -66,13 +66,14 @@ def main() -> None:
     # What is measured is a run, not the building of the store.
     subprocess.run([clh, "lookup", "I10"], check=True, capture_output=True)
     compare("clh --help", [clh, "--help"], "import click", [python, "-c", "import click"])
-    simple = [python, "-c", "import simple_icd_10_cm"]
+    peer = "import simple_icd_10_cm"
+    simple = [python, "-c", peer]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as note:
         note.write((NOTE * 12)[:4000])
         note.flush()
-        compare("clh code, 4,000 characters", [clh, "code", note.name], "import simple_icd_10_cm", simple)
-    compare("clh lookup I10", [clh, "lookup", "I10"], "import simple_icd_10_cm", simple)
-    compare("clh edits E10.9 I10", [clh, "edits", "E11.9", "I10"], "import simple_icd_10_cm", simple)
+        compare("clh code, 4,000 characters", [clh, "code", note.name], peer, simple)
+    compare("clh lookup I10", [clh, "lookup", "I10"], peer, simple)
+    compare("clh edits E11.9 I10", [clh, "edits", "E11.9", "I10"], peer, simple)
     opened = [
         tuple(map(float, subprocess.check_output([python, "-c", OPEN], text=True).split()))
         for _ in range(RUNS)

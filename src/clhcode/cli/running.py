@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from clhcode.table.convert import Row
     from clhcode.table.read import Source
 
+Shown = Literal["text", "parquet", "arrow", "jsonl", "json"]
+"""A format of the table, or the view for people."""
+
 PACK = 256
 """Rows a written batch holds at most; the writer also cuts by bytes."""
 
@@ -33,14 +36,14 @@ class Job:
     source: str
     stages: tuple[Agent, ...]
     output: Path | None
-    format_: str | None
+    format_: Shown | None
     text_column: str
     plain: bool
     policy: str
     setting: str | None
     engine: str | None
     without: tuple[str, ...]
-    into_pipe: str
+    into_pipe: Shown
     explain: bool = False
 
 
@@ -53,8 +56,7 @@ def execute(job: Job) -> int:
 
     format_ = _format(job)
     choice = choose_engine(job.engine)
-    path = "-" if job.source == "-" else Path(job.source)
-    source = read(path, text_column=job.text_column)
+    source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     policy = policy_of(job.policy, job.without)
     place = open_workplace(policy, choice, cast("Setting | None", job.setting))
     if format_ != "text":
@@ -71,14 +73,16 @@ def execute(job: Job) -> int:
     return tally.report()
 
 
-def _format(job: Job) -> str:
+def _format(job: Job) -> Shown:
     from clhcode.table.write import format_of, stdout_kind
 
     if job.output is not None:
+        if job.format_ == "text":
+            raise UserError("text is for reading: leave -o away, or write a table")
         return job.format_ or format_of(job.output)
     if job.format_ in ("arrow", "parquet") and sys.stdout.isatty():
         raise UserError(f"{job.format_} is not for a terminal: give a file with -o")
-    by_kind = {"terminal": "text", "file": "parquet", "pipe": job.into_pipe}
+    by_kind: dict[str, Shown] = {"terminal": "text", "file": "parquet", "pipe": job.into_pipe}
     return job.format_ or by_kind[stdout_kind(sys.stdout.fileno())]
 
 

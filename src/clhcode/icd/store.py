@@ -179,7 +179,7 @@ class Store:
 
 def _node(row: tuple[object, ...]) -> Node:
     *rest, billable = row
-    return Node(*rest, bool(billable))  # type: ignore[arg-type]
+    return Node(*rest, bool(billable))  # type: ignore[arg-type,call-arg]
 
 
 def _term(row: tuple[object, ...]) -> Term:

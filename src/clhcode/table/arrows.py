@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar
 
 import orjson
 
@@ -20,6 +20,7 @@ from clhcode.table.texts import Named
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
 ArrowKind = Literal["parquet", "arrow", "stream"]
 _NAMES: dict[ArrowKind, str] = {
     "parquet": "a Parquet file",
@@ -50,25 +51,26 @@ def arrow_rows(stream: BinaryIO, kind: ArrowKind, asked: Asked) -> Found:
     name, text_column = asked.name, asked.text_column
     with _told(name, kind):
         schema, batches = _OPENERS[kind](stream, asked.budget)
-        # Names are decoded when they are looked at; here is where damage to them is told.
-        schema.to_string(show_schema_metadata=False)
-    names: list[str] = schema.names
+        names: list[str] = schema.names
     # Who names another text column means that one.
     meant = text_column != "text" and text_column in names
-    ours = "notes" in names and is_list(schema.field("notes").type) and not meant
+    ours = "notes" in names and is_list(schema.field(names.index("notes")).type) and not meant
     if not ours and text_column not in names:
         raise no_text(name, names, text_column)
     known = KEYS if ours else flat_columns(text_column)
     kept = [n for n in names if n in known]
     if len(set(kept)) < len(kept):
         raise UserError(f"{name}: two columns have the same name")
-    pieces = _pieces(_sound(batches(kept), name, kind), name, asked.budget)
-    groups: Iterator[Iterable[Row]] = (from_batch(piece, where) for piece, where, _ in pieces)
+    pieces = _pieces(batches(kept), name, asked.budget)
+    groups: Iterator[Iterable[Row]]
     if not ours:
-        groups = iter([lift(_notes(pieces, name, text_column), asked.stem)])
-    elif kind != "stream":
-        # What comes through a pipe is not held back to fill a list; a file's rows may be.
-        groups = iter([chain.from_iterable(groups)])
+        notes = _sound(_notes(pieces, name, text_column), name, kind)
+        groups = iter([lift(notes, asked.stem)])
+    else:
+        groups = _sound((from_batch(piece, where) for piece, where, _ in pieces), name, kind)
+        if kind != "stream":
+            # What comes through a pipe is not held back to fill a list; a file's rows may be.
+            groups = iter([chain.from_iterable(groups)])
     return Found(groups, _runs(schema), tuple(n for n in names if n not in known))
 
 
@@ -159,15 +161,15 @@ def _told(name: str, kind: ArrowKind) -> Iterator[None]:
         ) from None
 
 
-def _sound(
-    batches: Iterator[pa.RecordBatch], name: str, kind: ArrowKind
-) -> Iterator[pa.RecordBatch]:
+def _sound(values: Iterator[T], name: str, kind: ArrowKind) -> Iterator[T]:
+    """The same values; damage met on the way to one is told as such."""
     while True:
-        with _told(name, kind):
-            batch = next(batches, None)
-        if batch is None:
+        try:
+            with _told(name, kind):
+                value = next(values)
+        except StopIteration:
             return
-        yield batch
+        yield value
 
 
 def _pieces(

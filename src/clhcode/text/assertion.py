@@ -7,14 +7,13 @@ ICD-10-CM Official Guidelines II.H.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 from clhcode.records import Assertion
+from clhcode.text.lasting import lasts
 from clhcode.text.sections import Section, section_at
 from clhcode.text.tokens import Token, clauses, sentences
 from clhcode.text.triggers import Cue, cues, units
@@ -35,7 +34,6 @@ _FILLERS = frozenset(
     "being has have had having do does did clearly currently now".split()
 )
 _LINKS = frozenset({",", "(", "which", "that", "who"})
-_BORDER = re.compile(r"[,;:(]|\b(?:and|of|or|with)\b", re.IGNORECASE)
 # At the end of their clause they speak of what came before: `Transfusion: no`.
 _CLAIMS = frozenset({"negated", "possible", "historical", "history"})
 
@@ -101,7 +99,7 @@ def assert_at(sentence: str, begin: int, end: int, section: str | None = None) -
     if section == "family_history":
         return "family"
     reached = {scope.label for scope in scopes(sentence) if scope.reaches(begin, end)}
-    if "history" in reached and not _lasts(sentence, begin, end):
+    if "history" in reached and not lasts(sentence, begin, end):
         reached.add("historical")
     for label in PRECEDENCE:
         if label in reached:
@@ -117,31 +115,6 @@ def scopes(sentence: str) -> tuple[Scope, ...]:
         for begin, end in clauses(sentence, 0, len(sentence))
         for scope in _scopes(units(sentence, begin, end))
     )
-
-
-def _lasts(sentence: str, begin: int, end: int) -> bool:
-    """Whether a disease outlasts the word `history`.
-
-    History codes are for what no longer exists (Official Guidelines I.C.21.c.4), yet notes say
-    `history of diabetes`, and coders report the diabetes.
-    """
-    lasting, over = _diseases()
-    # With the words that lead up to it, as in `chronic renal [failure]`.
-    condition = _BORDER.split(sentence[:begin])[-1] + sentence[begin:end]
-    return lasting.search(condition) is not None and over.search(condition) is None
-
-
-@lru_cache(maxsize=1)
-def _diseases() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    text = files("clhcode.text").joinpath("data", "lasting.txt").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    over = [line[1:] for line in lines if line.startswith("-")]
-    return _words([line for line in lines if not line.startswith("-")]), _words(over)
-
-
-def _words(entries: list[str]) -> re.Pattern[str]:
-    either = "|".join(re.escape(entry).replace(r"\*", r"\w*") for entry in entries)
-    return re.compile(rf"(?i)\b(?:{either})\b")
 
 
 def _scopes(clause: list[Token]) -> Iterator[Scope]:

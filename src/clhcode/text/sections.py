@@ -20,7 +20,7 @@ from clhcode.text.tokens import is_item
 BODY = "body"
 
 _LABEL = re.compile(
-    r"(?P<mark>[\s>*_#=•●▪·–—-]*(?:\(?\d{1,2}[.)]\s+)?[*_]*)(?P<label>[^\W\d_][^:\n]{0,58}?)"
+    r"(?P<mark>[\s>*_#=•●▪·–—-]*(?:\(?\d{1,2}[.)]\s+[*_]*)?)(?P<label>[^\W\d_][^:\n]{0,58}?)"
     r"[\s*_=]*(?P<close>[:.]|\s[-–—](?=\s)|$)(?P<rest>.*)"
 )
 _INLINE = re.compile(r"(?<=[.;!?]\s)\s*(?P<label>[A-Z][A-Za-z/&() ]{1,40}):(?=\s)")
@@ -82,8 +82,7 @@ def _headings(text: str) -> Iterator[tuple[int, str, str]]:
     lines = text.splitlines(keepends=True)
     current = outer = (BODY, "")
     begin, brief = 0, False
-    for number, line in enumerate(lines):
-        following = next((after for after in lines[number + 1 :] if after.strip()), "")
+    for line, following in zip(lines, _followers(lines), strict=True):
         found = _opened(line.rstrip(), following, *current)
         if found is None and brief and _prose(line):
             found, brief = outer, False
@@ -93,11 +92,21 @@ def _headings(text: str) -> Iterator[tuple[int, str, str]]:
             yield begin, *current
         for match in _INLINE.finditer(line):
             name = _known().get(_key(match["label"]))
-            if name is not None and name != "=":
+            # `3. Plan:` has been read as the heading of its line.
+            led = any(char.isalpha() for char in line[: match.start("label")])
+            if name is not None and name != "=" and led:
                 outer, current = (current if not brief else outer), (name, match["label"])
                 brief = name in _BRIEF
                 yield begin + match.start("label"), *current
         begin += len(line)
+
+
+def _followers(lines: list[str]) -> list[str]:
+    """For each line the next one that is not blank."""
+    found = [""]
+    for line in reversed(lines[1:]):
+        found.append(line if line.strip() else found[-1])
+    return found[: len(lines)][::-1]
 
 
 def _prose(line: str) -> bool:
@@ -116,18 +125,17 @@ def _opened(line: str, following: str, current: str, under: str) -> tuple[str, s
     if alone and key in _UNDER_HISTORY and (current in _HISTORIES or "history" in under.lower()):
         return _UNDER_HISTORY[key], label
     name = _known().get(key)
-    if name == "=":
-        return None
     if name is not None:
-        return (name, label) if _stands(name, match, label, alone, current) else None
-    if current in _PROBLEMS and alone and _problem(match, label, following):
-        return current, label
-    if _titled(label, alone, colon, current) and not (is_item(line) and not label.isupper()):
+        stands = name != "=" and _stands(match, label, alone, current)
+        return (name, label) if stands else None
+    problem = current in _PROBLEMS and alone and _problem(match, label, following)
+    titled = _titled(label, alone, colon, current) and (label.isupper() or not is_item(line))
+    if problem or titled:
         return (current if current in _ROWS else BODY), label
     return None
 
 
-def _stands(name: str, match: re.Match[str], label: str, alone: bool, current: str) -> bool:
+def _stands(match: re.Match[str], label: str, alone: bool, current: str) -> bool:
     """Whether a known heading is one here, and no sentence or row that begins with it."""
     if alone:
         return match["close"] != "." or label.isupper()
@@ -151,7 +159,9 @@ def _titled(label: str, alone: bool, colon: bool, current: str) -> bool:
     if not alone:
         return loud and colon and current not in _ROWS
     announces = words[-1].lower() in ("following", "follows")
-    return loud or (colon and len(words) <= 4 and label[0].isupper() and not announces)
+    return (loud and len(words) <= 6) or (
+        colon and len(words) <= 4 and label[0].isupper() and not announces
+    )
 
 
 def _key(label: str) -> str:

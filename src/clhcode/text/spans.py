@@ -87,7 +87,7 @@ def _whole(part: str) -> str:
 def _folded(part: str) -> str:
     words = part.split()
     alike = r"\s+".join("".join(_CLASS.get(c, re.escape(c)) for c in word) for word in words)
-    return "(?i)" + alike if alike else ""
+    return "(?i)" + _bordered(part.strip(), alike) if alike else ""
 
 
 def _bare(part: str) -> str:

@@ -13,7 +13,7 @@ TOKEN = rf"\d+(?:\.\d+)+|{_WORD}"
 _TOKEN = re.compile(TOKEN)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _ITEM = re.compile(r"\s*(?:[-–—*•·●▪◦#>+]|\(?\d{1,2}[.)](?!\d)|[A-Za-z][.)]\s)")
-_END = re.compile(r"[.!?]+[\"'’”)\]]*(?=\s|$)")
+_END = re.compile(r"[.!?]{1,4}[\"'’”)\]]*(?=\s|$)")
 _LAST_WORD = re.compile(r"[^\W_](?:[^\W_]|\.(?=[^\W_]))*$")
 _CLAUSE = re.compile(
     r";|\s[-–—]{1,2}\s|\b(?:but(?!\s(?:is\s|are\s)?not\slimited)|however|although|though|whereas|nevertheless|except|excepting"
@@ -107,7 +107,7 @@ def _continues(line: str, following: str) -> bool:
 
 
 def _unfinished(line: str) -> bool:
-    word = _LAST_WORD.search(line)
+    word = _LAST_WORD.search(line[-20:])
     return line.endswith(",") or (word is not None and word[0].lower() in _UNFINISHED)
 
 

@@ -14,12 +14,13 @@ from importlib.resources import files
 
 from clhcode.text.tokens import TOKEN, Token
 
+_POINTS = frozenset(",:?()")
 _UNIT = re.compile(rf"{TOKEN}|[,:?()]")
 _GAP, _ANY = "...", "_"
 _WIDEST = 6
 
 Step = frozenset[str]
-"""The words one place of a pattern takes; empty for words that do not matter."""
+"""The words one place of a pattern takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,14 @@ class Trigger:
         side: `before` the condition, `after` it, `skip` (is none) or `stop`.
         reach: `clause`, `item` (to the next comma) or a number of words.
         steps: Its words, first to last.
-        gaps: For each step how many words may be missing or extra: (least, most).
+        gaps: For each step how many words may stand before it.
     """
 
     label: str
     side: str
     reach: str
     steps: tuple[Step, ...]
-    gaps: tuple[tuple[int, int], ...]
+    gaps: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def cues(clause: list[Token]) -> list[Cue]:
     found: list[Cue] = []
     at = 0
     while at < len(words):
-        best, most = [], (0, 0)
+        best: list[Cue] = []
+        most = (0, 0)
         for trigger in table.get(words[at], ()):
             if (end := _match(trigger, words, at)) is not None:
                 # Among equally long ones that which names more of the words.
@@ -83,12 +85,12 @@ def _word(word: str) -> str:
 
 def _match(trigger: Trigger, words: list[str], at: int) -> int | None:
     """Where the trigger ends if it begins at `words[at]`."""
-    for step, (least, most) in zip(trigger.steps, trigger.gaps, strict=True):
-        for place in range(at + least, min(at + most, len(words) - 1) + 1):
+    for step, gap in zip(trigger.steps, trigger.gaps, strict=True):
+        for place in range(at, min(at + gap + 1, len(words))):
             if words[place] in step:
                 at = place + 1
                 break
-            if words[place] in ",:?()":
+            if words[place] in _POINTS:
                 return None
         else:
             return None
@@ -117,15 +119,15 @@ def _read() -> Iterator[Trigger]:
             sets[name] = _step(words, sets)
             continue
         steps: list[Step] = []
-        gaps: list[tuple[int, int]] = []
-        extra = 0
+        gaps: list[int] = []
+        gap = 0
         for part in pattern.split(" "):
             if part in (_GAP, _ANY):
-                extra += _WIDEST if part == _GAP else 1
+                gap += _WIDEST if part == _GAP else 1
                 continue
             steps.append(_step(part, sets))
-            gaps.append((0, extra))
-            extra = 0
+            gaps.append(gap)
+            gap = 0
         yield Trigger(label, side, reach, tuple(steps), tuple(gaps))
 
 

@@ -8,8 +8,8 @@ from clhcode.edits.claim import claim_of
 from clhcode.edits.registry import BY_CODE, EDITS, check, settle
 
 POOL = (
-    "E11.9 E11.22 E11.2 E10.9 E11.42 I10 I12.9 N18.32 N18.9 R51.9 G43.909 S52.502A S52.502 W19.XXXA "
-    "L97.411 E11.621 G63 E85.1 J18.9 J18.1 Z79.4 Z38.00 O80 N40.0 R07.9 I20.9 Q99.99 E11.9"
+    "E11.9 E11.22 E11.2 E10.9 E11.42 I10 I12.9 N18.32 N18.9 R51.9 G43.909 S52.502A S52.502 "
+    "W19.XXXA L97.411 E11.621 G63 E85.1 J18.9 J18.1 Z79.4 Z38.00 O80 N40.0 R07.9 I20.9 Q99.99 E11.9"
 ).split()
 
 
@@ -18,9 +18,7 @@ def settled(store, codes, weights=None, always_only=False):
     claim = claim_of(weighted, store)
     result = settle(claim, lambda edit: edit.always or not always_only)
     kept = [codes[i] for i in result.kept]
-    gone = [
-        (codes[i], edit, codes[o] if o is not None else None) for i, edit, o in result.dropped
-    ]
+    gone = [(codes[i], edit, codes[o] if o is not None else None) for i, edit, o in result.dropped]
     return kept, gone
 
 

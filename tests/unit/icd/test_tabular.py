@@ -9,7 +9,8 @@ from clhcode.icd.sources import identify
 from clhcode.icd.tabular import read_tabular
 from tests.conftest import shared
 
-SMALL = b"""<ICD10CM.tabular><version>2031</version><chapter><name>19</name><desc>Injury (S00-T88)</desc>
+SMALL = b"""<ICD10CM.tabular><version>2031</version><chapter>
+<name>19</name><desc>Injury (S00-T88)</desc>
 <section id="S50-S59"><desc>Injuries to the forearm</desc>
 <diag><name>S52</name><desc>Fracture of forearm</desc>
  <excludes1><note>traumatic amputation of forearm (S58.-)</note></excludes1>

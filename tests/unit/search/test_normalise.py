@@ -34,7 +34,8 @@ def test_forms_of_a_word_compare_equal(one, other):
 
 
 @pytest.mark.parametrize(
-    "word", ["disease", "diabetes", "sepsis", "pus", "virus", "ascites", "abscess", "herpes", "pancreas"]
+    "word",
+    ["disease", "diabetes", "sepsis", "pus", "virus", "ascites", "abscess", "herpes", "pancreas"],
 )
 def test_words_that_only_look_like_plurals_are_told_from_their_stem(word):
     assert norm(word) == norm(word.upper())

@@ -319,6 +319,13 @@ def test_the_row_of_a_bad_value_is_named(tmp_path):
     assert failure(path) == "rows 1-2: `encounter_id` is null"
 
 
+def test_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "a.parquet"
+    bad = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
+    pq.write_table(pa.table({"text": bad}), path)
+    assert failure(path) == "cannot be read as a Parquet file; it is damaged or cut short"
+
+
 @pytest.mark.parametrize("kept", [4, 12, 0.3, 0.9, -1])
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
 def test_a_truncated_file(written, name, kept):
@@ -489,3 +496,11 @@ def test_a_source_closes_what_it_opened(put):
     rest = iter(read(put("a.jsonl", lines({"text": "a"}))))
     next(rest)
     rest.close()
+
+
+def test_two_columns_of_one_name(tmp_path):
+    path = tmp_path / "a.arrow"
+    batch = pa.RecordBatch.from_arrays([pa.array([[1]]), pa.array([[1]])], ["notes", "notes"])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as file:
+        file.write(batch)
+    assert failure(path) == "two columns have the same name"

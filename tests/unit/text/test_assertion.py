@@ -46,7 +46,8 @@ negated | [Pulmonary embolism] was ruled out.
 negated | [Orchiepididymitis] and testicular torsion were ruled out by ultrasound.
 negated | Cardiac [amyloidosis] was ruled out by echocardiography.
 negated | MRI ruled out [spinal cord compression].
-negated | Myocardial infarction was subsequently ruled out, as was [dissection]; [fracture] not seen.
+negated | MI was subsequently ruled out; [fracture] not seen.
+negated | [Myocardial infarction] was subsequently ruled out.
 negated | [Adenopathy] is not present in the neck.
 negated | [Edema] is absent.
 negated | No [tumor recurrence] was observed.
