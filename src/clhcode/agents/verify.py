@@ -58,12 +58,10 @@ class _Asker:
         if "specificity" in self._tools.policy.without:
             return candidate if node.billable else _reject(candidate, f"{node.code} is a header")
         applied = candidate.applied
-        # An unspecified code is a header's remainder: the text may support a sibling.
-        if node.billable and "unspecified" in node.title.lower():
-            node = residual(store, node) or node
+        found, node = node, self._summit(node)
         while not node.billable:
             children = store.children(node)
-            below = yield from self._child(node, children)
+            below = yield from self._child(node, children, found, candidate.score)
             if below is None:
                 return _reject(candidate, f"the text does not say which code below {node.code}")
             if len(children) > 1 and below.code != candidate.code:
@@ -73,13 +71,32 @@ class _Asker:
             return candidate
         return replace(candidate, code=node.code, applied=applied)
 
-    def _child(self, node: Node, children: tuple[Node, ...]) -> Talk[Node | None]:
+    def _summit(self, node: Node) -> Node:
+        """Where the descent begins: unspecified codes are the remainders of their headers.
+
+        The text may support a sibling of what the index names.
+        """
+        while "unspecified" in node.title.lower():
+            above = residual(self._tools.store, node)
+            if above is None:
+                break
+            node = above
+        return node
+
+    def _child(
+        self, node: Node, children: tuple[Node, ...], found: Node, score: float
+    ) -> Talk[Node | None]:
         if len(children) == 1:
             return children[0]
         chars = all(len(c.code) == 8 and c.title.startswith(f"{node.title}, ") for c in children)
         step: Step = "seventh" if chars else "subdivision"
         options = tuple(
-            Option(c.code, _difference(node, c) if chars else c.title) for c in children
+            Option(
+                c.code,
+                _difference(node, c) if chars else c.title,
+                score=score if c.holds(found) else 0.0,
+            )
+            for c in children
         )
         chosen = yield from self._choose(step, options, several=False)
         return children[chosen.numbers[0] - 1] if chosen and chosen.numbers else None

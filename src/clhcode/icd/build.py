@@ -17,7 +17,7 @@ from clhcode.icd.tabular import Entry, read_tabular
 
 T = TypeVar("T")
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever a table below changes, so that older stores are built anew."""
 
 _TABLES = """
@@ -160,7 +160,9 @@ def _index(db: sqlite3.Connection, terms: list[Term], numbers: dict[str, int]) -
         unknown += (term.code is not None and code is None) + (
             term.manifestation is not None and bracketed is None
         )
-        target = references.resolve(term.see) if term.see else None
+        # "Necrosis - see also Gangrene", with no code of its own, is a way on as "see" is.
+        onward = term.see or (term.see_also if code is None else None)
+        target = references.resolve(onward) if onward else None
         db.execute(
             "insert into term values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

@@ -7,7 +7,6 @@ carry nonessential modifiers (`nemod`), words in parentheses that do not affect 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 from xml.etree import ElementTree
@@ -101,6 +100,7 @@ class References:
         self._terms = terms
         self._mains: dict[str, int] = {}
         self._below: dict[int, list[int]] = {}
+        self._names: dict[int, dict[str, int]] = {}
         for term in terms:
             if term.parent is not None:
                 self._below.setdefault(term.parent, []).append(term.number)
@@ -114,6 +114,8 @@ class References:
         Returns:
             `None` where not even the lead term is found, as in "see condition".
         """
+        if reference == "condition":
+            return None
         parts = [part for part in re.split(r",\s*", reference) if part]
         for size in range(len(parts), 0, -1):
             at = self._mains.get(_key(", ".join(parts[:size])))
@@ -125,7 +127,7 @@ class References:
         while parts:
             for size in range(len(parts), 0, -1):
                 wanted = _key(", ".join(parts[:size]))
-                below = next((n for n in self._children(at) if wanted in self._keys(n)), None)
+                below = self._named(at).get(wanted)
                 if below is not None:
                     at, parts = below, parts[size:]
                     break
@@ -133,12 +135,15 @@ class References:
                 return at
         return at
 
-    def _children(self, at: int) -> Iterator[int]:
-        yield from self._below.get(at, ())
-
-    def _keys(self, number: int) -> tuple[str, ...]:
-        title = self._terms[number].title
-        return (_key(title), *(_key(name) for name in alternatives(title)))
+    def _named(self, at: int) -> dict[str, int]:
+        """The subterms of a term by every name they have; the first of a name holds it."""
+        if at not in self._names:
+            names = self._names[at] = {}
+            for number in self._below.get(at, ()):
+                title = self._terms[number].title
+                for name in (title, *alternatives(title)):
+                    names.setdefault(_key(name), number)
+        return self._names[at]
 
 
 # "by site" and the like tell the coder to go on below, they name no term.

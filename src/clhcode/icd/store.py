@@ -81,6 +81,7 @@ class Store:
         self.path = path
         self.by_number = lru_cache(maxsize=20_000)(self._by_number)
         self.sevenths = lru_cache(maxsize=5_000)(self._sevenths)
+        self.term = lru_cache(maxsize=20_000)(self._term)
         self.instructions = lru_cache(maxsize=5_000)(self._instructions)
 
     def meta(self) -> dict[str, str]:
@@ -137,7 +138,7 @@ class Store:
                 return tuple(rows)
         return ()
 
-    def term(self, number: int) -> Term:
+    def _term(self, number: int) -> Term:
         """A term of the index by its number."""
         row = self._db.execute("select * from term where id = ?", (number,)).fetchone()
         return _term(row)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from clhcode.icd.store import Store
 from clhcode.search.find import Finder
-from clhcode.search.normalise import expand, generic, norm, words
+from clhcode.search.normalise import expand, generic, norm, qualifiers, words
 from clhcode.tasks import Extract, Extracted, Finding
 from clhcode.text.assertion import assert_at
 from clhcode.text.sections import section_at, sections
@@ -16,17 +16,13 @@ from clhcode.text.tokens import Token, sentences, tokenise
 _SKIPPED = frozenset({"medications", "allergies"})
 """Sections that list what is given or avoided, not what the patient has."""
 
+_REASONS = frozenset({"chief_complaint", "diagnoses"})
+"""Sections that say why the patient came."""
+
 _REACH = 3
 """Tokens before and after a wording in which its modifiers may stand."""
 
-QUALIFIERS = frozenset(
-    words(
-        "left right bilateral unilateral acute chronic subacute recurrent severe moderate mild"
-        " primary secondary open closed displaced nondisplaced upper lower proximal distal"
-        " medial lateral anterior posterior initial subsequent persistent intractable"
-        " paroxysmal permanent congenital acquired malignant benign traumatic"
-    )
-)
+_BORDER = re.compile(r"[.:;()\[\]]")
 _GRADED = frozenset(words("stage grade type class degree"))
 
 
@@ -44,10 +40,13 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
             continue
         tokens = [Token(t.text, t.begin + begin, t.end + begin) for t in tokenise(text[begin:end])]
         near = frozenset(norm(token.text) for token in tokens)
-        content = [(word, i) for i, t in enumerate(tokens) for word in expand(t.text, near)]
+        content = list(_content(text, tokens, near))
         plain = [word for word, _ in content]
         for first, last in finder.spots(plain):
-            if not _names_condition(finder.store, finder, tuple(plain[first:last])):
+            said = tuple(plain[first:last])
+            if not _names_condition(finder, said):
+                continue
+            if section.name not in _REASONS and _names_encounter(finder, said):
                 continue
             left, right = content[first][1], content[last - 1][1]
             place = (tokens[left].begin, tokens[right].end)
@@ -61,8 +60,17 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
             )
 
 
+def _content(text: str, tokens: list[Token], near: frozenset[str]) -> Iterator[tuple[str, int]]:
+    """Content words with the number of their token; no wording reaches across a border."""
+    for number, token in enumerate(tokens):
+        if number and _BORDER.search(text, tokens[number - 1].end, token.begin):
+            yield "", number
+        for word in expand(token.text, near):
+            yield word, number
+
+
 @lru_cache(maxsize=50_000)
-def _names_condition(store: Store, finder: Finder, content: tuple[str, ...]) -> bool:
+def _names_condition(finder: Finder, content: tuple[str, ...]) -> bool:
     """Whether a wording says a condition by itself.
 
     One word that leads to a status, an encounter or an external cause alone (`fall`,
@@ -76,6 +84,17 @@ def _names_condition(store: Store, finder: Finder, content: tuple[str, ...]) -> 
     return len(word) > 2 and any(node.code[0] not in "VWXYZ" for node in finder.codes(content))
 
 
+@lru_cache(maxsize=50_000)
+def _names_encounter(finder: Finder, content: tuple[str, ...]) -> bool:
+    """Whether a wording leads to nothing but codes for a reason to come (Z00 to Z13).
+
+    `Follow-up` and `blood test` are said in every plan; they are a diagnosis only where the
+    note gives the reason for the encounter.
+    """
+    codes = finder.codes(content)
+    return bool(codes) and all("Z00" <= node.code[:3] <= "Z13" for node in codes)
+
+
 def _modifiers(tokens: list[Token], left: int, right: int) -> Iterator[str]:
     """Qualifiers that stand close to a wording, as the note writes them."""
     around = [*range(max(0, left - _REACH), left), *range(right + 1, right + 1 + _REACH)]
@@ -83,7 +102,7 @@ def _modifiers(tokens: list[Token], left: int, right: int) -> Iterator[str]:
         if at >= len(tokens):
             return
         word = norm(tokens[at].text)
-        if word in QUALIFIERS:
+        if word in qualifiers():
             yield tokens[at].text
         elif word in _GRADED and at + 1 < len(tokens):
             yield f"{tokens[at].text} {tokens[at + 1].text}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -15,18 +16,11 @@ LEAST = 0.75
 """Below this agreement an index entry is not taken for the phrase."""
 
 _SIDES = frozenset({"left", "right", "bilateral", "unilateral"})
-_EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type"))
+_EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type and or"))
 _LATER = frozenset(words("subsequent followup follow healing healed aftercare removal recheck"))
 _SEQUELA = frozenset(words("sequela sequelae late residual"))
-# What a coder takes when the note does not say: the unspecified code, then the uncomplicated
-# one; a fracture is closed and displaced unless said otherwise (I.C.19.c.1).
-_DEFAULTS: tuple[Callable[[Option], bool], ...] = (
-    lambda option: "unspecified" in option.text.lower(),
-    lambda option: "without" in option.text.lower() or "not " in option.text.lower(),
-    lambda option: option.text.lower().startswith("displaced"),
-    lambda option: option.code.endswith("9"),
-    lambda option: "other" not in option.text.lower() and option.code.endswith("0"),
-)
+_WITH = re.compile(r"(?i)\bwith\b")
+_ENDING = {"9": 2, "0": 1}
 
 
 def choose(task: Choose) -> Chosen:
@@ -46,7 +40,7 @@ def _subdivision(task: Choose) -> Chosen:
     around = _around(task)
     own = _own_words(task.options)
     scores = [_support(words_, said | (around & _SIDES)) for words_ in own]
-    best = max(range(len(scores)), key=lambda i: (scores[i], -i))
+    best = max(range(len(scores)), key=lambda i: (scores[i], _plainness(task.options[i]), -i))
     if scores[best] > 0:
         return Chosen((best + 1,))
     return _default(task.options)
@@ -68,11 +62,27 @@ def _support(own: frozenset[str], said: frozenset[str]) -> float:
 
 
 def _default(options: Sequence[Option]) -> Chosen:
-    for fits in _DEFAULTS:
-        for number, option in enumerate(options, 1):
-            if fits(option):
-                return Chosen((number,))
-    return Chosen(())
+    """What a coder takes when the note does not say."""
+    best = max(range(len(options)), key=lambda i: (_plainness(options[i]), -i))
+    plain = _plainness(options[best])
+    return Chosen((best + 1,) if plain > _plainness(Option("", "")) else ())
+
+
+def _plainness(option: Option) -> tuple[float, ...]:
+    """What stands first for an option that nothing in the note speaks for.
+
+    What the index leads to, then the unspecified and the uncomplicated; a fracture is closed
+    and displaced unless said otherwise (guideline I.C.19.c).
+    """
+    text = option.text.lower()
+    return (
+        option.score,
+        -text.count("other") - len(_WITH.findall(text)),
+        text.count("unspecified"),
+        "without" in text or "not " in text,
+        text.startswith("displaced"),
+        _ENDING.get(option.code[-1:], 0),
+    )
 
 
 def _seventh(task: Choose) -> Chosen:

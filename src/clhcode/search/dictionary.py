@@ -2,7 +2,8 @@
 
 A memory-mapped trie numbers the wordings; a SQLite file says what each leads to.
 An *entry* is one line of the classification that can be looked up: a title, an
-inclusion term or an index term, and the code it leads to.
+inclusion term or an index term, and the code it leads to. Entries are columns of numbers,
+read as a whole: a look-up ranks thousands of them, far too many to ask for one by one.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ import marisa_trie
 
 from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
-from clhcode.search.normalise import key, words
+from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 3
+SCHEMA = 6
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 TABULAR, INCLUSION, INDEX = 0, 1, 2
 _FOLLOWED = 4  # see -> see -> see: longer chains do not occur
 
 _TABLES = """
-create table entry (id integer primary key, source int, ref int, node int, weight real);
+create table entry (name text primary key, numbers blob) without rowid;
 create table wording (id integer primary key, entries blob);
 create table posting (word text primary key, entries blob) without rowid;
 """
@@ -53,7 +54,7 @@ class Source:
 def build(store: Store, database: Path, trie: Path) -> None:
     """Writes the dictionary of a store to two new files."""
     entries = list(_entries(store))
-    bags = [frozenset(words(e.text)) for e in entries]
+    bags = [frozenset(words(e.text)) - JOINING for e in entries]
     counts = Counter(word for bag in bags for word in bag)
     rarity = {word: idf(len(bags), n) for word, n in counts.items()}
     postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
@@ -68,12 +69,15 @@ def build(store: Store, database: Path, trie: Path) -> None:
                 if 0 < len(said) <= phrases.MOST_WORDS:
                     known = leads[key(said)]
                     known[number] = min(distance, known.get(number, distance))
+        columns = (
+            ("source", array("B", (e.source for e in entries))),
+            ("ref", array("I", (e.ref for e in entries))),
+            ("node", array("I", (e.node for e in entries))),
+            ("weight", array("f", (sum(rarity[w] for w in bag) for bag in bags))),
+        )
         db.executemany(
-            "insert into entry values (?, ?, ?, ?, ?)",
-            (
-                (number, e.source, e.ref, e.node, sum(rarity[w] for w in bag))
-                for number, (e, bag) in enumerate(zip(entries, bags, strict=True))
-            ),
+            "insert into entry values (?, ?)",
+            ((name, numbers.tobytes()) for name, numbers in columns),
         )
         db.executemany(
             "insert into posting values (?, ?)",

@@ -6,19 +6,22 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from heapq import nsmallest
 from pathlib import Path
 
 import marisa_trie
 
 from clhcode.icd.store import Node, Store, Term, built, say_on_stderr
 from clhcode.search import dictionary, phrases
-from clhcode.search.normalise import expand, key, split, words
+from clhcode.search.normalise import expand, key, qualifiers, split, words
 
 SOURCES = ("tabular", "inclusion", "index")
 _MOST_POSTINGS = 3_000
 _EXACT = (1.0, 0.99, 0.97)
 """Score of a dictionary wording by its distance from the printed form."""
+_QUALIFIED = 0.02
+"""What it loses where qualifiers of the phrase had to be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class Match:
     manifestation: str | None = None
 
 
+class _Entries:
+    """The columns that `dictionary.build` wrote, by entry number."""
+
+    def __init__(self, columns: dict[str, bytes]) -> None:
+        self.source: Sequence[int] = memoryview(columns["source"])
+        self.ref: Sequence[int] = memoryview(columns["ref"]).cast("I")
+        self.node: Sequence[int] = memoryview(columns["node"]).cast("I")
+        self.weight: Sequence[float] = memoryview(columns["weight"]).cast("f")
+
+
 class Finder:
     """Search over one classification. Cheap to make: files are mapped, not read."""
 
@@ -50,7 +63,6 @@ class Finder:
         )
         self._trie = marisa_trie.Trie()
         self._trie.mmap(str(trie))
-        self._entry = lru_cache(maxsize=20_000)(self._read_entry)
         self.leads = lru_cache(maxsize=20_000)(self._leads)
         self._posting = lru_cache(maxsize=5_000)(self._read_posting)
         self._retrieved = lru_cache(maxsize=5_000)(self._retrieve)
@@ -69,16 +81,18 @@ class Finder:
     def look_up(self, content: Sequence[str], most: int = 10) -> tuple[Match, ...]:
         """As `find`, from content words that are normalised already."""
         scored: dict[int, float] = dict(self._retrieved(tuple(content), 4 * most))
+        core = [word for word in content if word not in qualifiers()]
+        scored |= {n: _EXACT[d] - _QUALIFIED for n, d in self.leads(key(core))}
         scored |= {n: _EXACT[d] for n, d in self.leads(key(content))}
-        best: dict[int, Match] = {}
+        sources, nodes = self._entries.source, self._entries.node
         # The index is the coder's way in: at equal scores it comes before the titles.
-        order = sorted(scored, key=lambda n: (-round(scored[n], 4), -self._entry(n)[0], n))
+        order = sorted(scored, key=lambda n: (-round(scored[n], 4), -sources[n], n))
+        best: dict[int, int] = {}
         for number in order:
-            match = self._match(number, scored[number])
-            best.setdefault(match.node.id, match)
+            best.setdefault(nodes[number], number)
             if len(best) == most:
                 break
-        return tuple(best.values())
+        return tuple(self._match(number, scored[number]) for number in best.values())
 
     def _leads(self, said: str) -> tuple[tuple[int, int], ...]:
         """Entries of a dictionary key, each with its distance from the printed form."""
@@ -90,19 +104,22 @@ class Finder:
 
     def codes(self, content: Sequence[str]) -> tuple[Node, ...]:
         """The codes a wording leads to by the dictionary alone."""
-        numbers = (self._entry(n)[2] for n, _ in self.leads(key(content)))
+        numbers = (self._entries.node[n] for n, _ in self.leads(key(content)))
         return tuple(self.store.by_number(n) for n in dict.fromkeys(numbers))
 
     def lead_term(self, content: Sequence[str]) -> str | None:
         """The main term of the Alphabetic Index a wording is looked up under."""
         for number, _ in self.leads(key(content)):
-            source, ref, _, _ = self._entry(number)
-            if source == dictionary.INDEX:
-                return self.store.term_path(self.store.term(ref))[0]
+            if self._entries.source[number] == dictionary.INDEX:
+                return self.store.term_path(self.store.term(self._entries.ref[number]))[0]
         return None
 
-    def _retrieve(self, content: tuple[str, ...], most: int) -> list[tuple[int, float]]:
-        """Entries that share words with a phrase, rarest words first."""
+    @cached_property
+    def _entries(self) -> _Entries:
+        return _Entries(dict(self._db.execute("select name, numbers from entry")))
+
+    def _retrieve(self, content: tuple[str, ...], most: int) -> tuple[tuple[int, float], ...]:
+        """Entries that share words with a phrase, and their Dice coefficients."""
         postings = sorted(
             (p for w in dict.fromkeys(content) if (p := self._posting(w))), key=_rarity
         )
@@ -116,9 +133,9 @@ class Finder:
             else:
                 for number in numbers:
                     shared[number] = shared.get(number, 0.0) + idf
-        top = sorted(shared.items(), key=lambda item: (-item[1], item[0]))[: 50 * most]
-        scored = [(n, 0.95 * 2 * s / (total + self._entry(n)[3])) for n, s in top]
-        return sorted(scored, key=lambda item: (-item[1], item[0]))[:most]
+        weight = self._entries.weight
+        scored = [(-0.95 * 2 * s / (total + weight[n]), n) for n, s in shared.items()]
+        return tuple((n, -score) for score, n in nsmallest(most, scored))
 
     def _read_posting(self, word: str) -> tuple[float, frozenset[int]] | None:
         query = "select entries from posting where word = ?"
@@ -126,23 +143,12 @@ class Finder:
         if row is None:
             return None
         numbers = frozenset(array("I", row[0]))
-        return self._idf(len(numbers)), numbers
-
-    def _idf(self, count: int) -> float:
-        return dictionary.idf(self._size(), count)
-
-    def _size(self) -> int:
-        (size,) = self._db.execute("select max(id) + 1 from entry").fetchone()
-        return int(size)
-
-    def _read_entry(self, number: int) -> tuple[int, int, int, float]:
-        query = "select source, ref, node, weight from entry where id = ?"
-        source, ref, node, weight = self._db.execute(query, (number,)).fetchone()
-        return source, ref, node, weight
+        return dictionary.idf(len(self._entries.source), len(numbers)), numbers
 
     def _match(self, number: int, score: float) -> Match:
-        source, ref, node_id, _ = self._entry(number)
-        node = self.store.by_number(node_id)
+        entries = self._entries
+        source, ref = entries.source[number], entries.ref[number]
+        node = self.store.by_number(entries.node[number])
         name = SOURCES[source]
         if source == dictionary.TABULAR:
             return Match(node, (node.title,), name, score)
@@ -154,19 +160,39 @@ class Finder:
     def _walk(self, term: Term) -> tuple[tuple[str, ...], Term]:
         """The path of a term, through its cross references to the term with the code."""
         path = list(self.store.term_path(term))
-        while term.code is None and term.target is not None and term.see:
-            path.append(f"see {term.see}")
+        while term.code is None and term.target is not None:
+            path.append(f"see {term.see}" if term.see else f"see also {term.see_also}")
             term = self.store.term(term.target)
         return tuple(path), term
 
     def spots(self, content: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """Known wordings in a run of content words, longest first from the left: (i, j)."""
-        at = 0
-        while at < len(content):
-            length = self.longest(content[at:])
-            if length:
-                yield at, at + length
-            at += max(1, length)
+        """Known wordings in a run of content words, longest first from the left: (i, j).
+
+        A wording that begins inside another is one of its own where it reaches further:
+        `type 2 diabetes with chronic kidney disease, stage 3b` holds two. Qualifiers inside
+        may be skipped: `pain in the left wrist` is a pain of the wrist.
+        """
+        reached = 0
+        for at in range(len(content)):
+            end = self._end(content, at)
+            if end > max(at, reached):
+                yield at, end
+                reached = end
+
+    def _end(self, content: Sequence[str], at: int) -> int:
+        """Where the longest wording that begins at a word ends; `at` itself for none."""
+        end = at + self.longest(content[at : at + phrases.MOST_WORDS])
+        if end == at and content[at] in qualifiers():
+            return at
+        core = [at]
+        for number in range(at + 1, min(len(content), at + 2 * phrases.MOST_WORDS)):
+            if content[number] not in qualifiers():
+                core.append(number)
+        if len(core) > 1 and core[-1] - core[0] >= len(core):
+            length = self.longest([content[number] for number in core])
+            if length > 1:
+                end = max(end, core[length - 1] + 1)
+        return end
 
 
 def _rarity(posting: tuple[float, frozenset[int]]) -> float:

@@ -9,11 +9,15 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 STOP = frozenset(
-    "a an and any are as at be been being by due for from has have in into is it its nec nos of on"
-    " or that the their these this to was were which with associated involving".split()
+    "a an any are as at be been being by due for from has have her his in into is it its my nec"
+    " nos of on our that the their these this to was were which with your associated"
+    " involving".split()
 )
-"""Words that carry no meaning for a look-up. `without`, `no`, `not` and `other` do."""
+"""Words that carry no meaning for a look-up. `without`, `no`, `not` and `other` do; so do
+`and` and `or`, which hold the members of a list apart."""
+JOINING = frozenset({"and", "or"})
 
+_LETTERS = frozenset("AI")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
 _NUMERALS = {"one": "1", "two": "2", "three": "3", "four": "4", "first": "1", "second": "2"}
 _BRITISH = (
@@ -45,6 +49,7 @@ _IRREGULAR = {
     "emboli": "embolus",
     "pelves": "pelvis",
     "testes": "testis",
+    "aids": "aids",
 }
 # stenoses, metastases, prostheses: the singular ends in -is.
 _GREEK = re.compile(r"(?:[rtnc]o|sta|the|lep|gno|ly)ses$")
@@ -61,7 +66,7 @@ def norm(word: str) -> str:
     low = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
     low = low.removesuffix("'s").replace("'", "")
     # `hepatitis A` is not `a hepatitis`.
-    if low in STOP and word != "A":
+    if low in STOP and word not in _LETTERS:
         return ""
     low = _ROMAN.get(low) or _NUMERALS.get(low) or low
     for pattern, american in _BRITISH:
@@ -130,6 +135,12 @@ def abbreviations() -> dict[str, tuple[tuple[tuple[str, ...], str, frozenset[str
 def generic() -> frozenset[str]:
     """Normalised words that name no condition when they stand alone (`generic.tsv`)."""
     return frozenset(w for row in _table("generic.tsv") for w in words(row[0]))
+
+
+@cache
+def qualifiers() -> frozenset[str]:
+    """Normalised words of side, course and degree, which may stand anywhere in a phrase."""
+    return frozenset(w for row in _table("qualifiers.tsv") for w in words(row[0]))
 
 
 def expand(token: str, near: frozenset[str] | set[str]) -> tuple[str, ...]:

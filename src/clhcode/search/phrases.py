@@ -17,6 +17,8 @@ _VAGUE = re.compile(
     r"|not elsewhere classified)$"
 )
 _VAGUE_FIRST = re.compile(r"(?i)^(?:unspecified|other specified) ")
+_WITH = re.compile(r"(?i)\bwith\b")
+_AND = re.compile(r"(?i)\b(?:and|or)\b(?:/or\b)?")
 _PLACES = re.compile(r"(?i)\b(?:unspecified|nos|nec)\b")
 
 Wording = tuple[tuple[str, ...], int]
@@ -24,20 +26,51 @@ Wording = tuple[tuple[str, ...], int]
 aside, 2 in another order or with a nonessential modifier."""
 
 
+_MALIGNANT = re.compile(r"(?i)^malignant neoplasm of (.+)$")
+_BENIGN = re.compile(r"(?i)^benign neoplasm of (.+)$")
+_SECONDARY = re.compile(r"(?i)^secondary malignant neoplasm of (.+)$")
+_SAID_FOR = (
+    (_MALIGNANT, ("cancer", "carcinoma", "malignancy", "malignant tumor")),
+    (_BENIGN, ("benign tumor",)),
+    (_SECONDARY, ("metastasis", "metastatic disease", "secondary")),
+)
+"""What a note says for the classification's neoplasms."""
+
+
 def of_title(title: str) -> Iterator[Wording]:
     """Wordings of a title or inclusion term of the Tabular List."""
-    bare = _ASIDE.sub(" ", title)
-    for distance, text in ((0, title), (1, bare)):
+    for text, distance in _shortened(title):
         yield words(text), distance
-        short = _VAGUE.sub("", text.strip())
-        if short != text.strip():
-            yield words(short), distance
-        if not short.lower().startswith("other"):
-            yield words(_VAGUE_FIRST.sub("", _PLACES.sub(" ", short))), distance + 1
+        for other in _conjoined(text):
+            yield words(other), distance + 1
         # "Bronchitis, acute" is said "acute bronchitis".
-        head, comma, rest = short.partition(", ")
+        head, comma, rest = text.partition(", ")
         if comma and "," not in rest:
             yield words(f"{rest} {head}"), 2
+        for pattern, names in _SAID_FOR:
+            if site := pattern.match(text):
+                for name in names:
+                    yield words(f"{name} {site[1]}"), 2
+                    yield words(f"{site[1]} {name}"), 2
+
+
+def _shortened(title: str) -> Iterator[tuple[str, int]]:
+    """The title, and what is left of it without asides and without "unspecified"."""
+    for distance, text in ((0, title), (1, _ASIDE.sub(" ", title))):
+        yield text, distance
+        short = _VAGUE.sub("", text.strip())
+        if short != text.strip():
+            yield short, distance
+        if not short.lower().startswith("other"):
+            yield _VAGUE_FIRST.sub("", _PLACES.sub(" ", short)), min(2, distance + 1)
+
+
+def _conjoined(text: str) -> Iterator[str]:
+    """A list is also written with another conjunction, or with a comma."""
+    if _WITH.search(text):
+        yield _WITH.sub("and", text)
+    if _AND.search(text):
+        yield _AND.sub(" ", text)
 
 
 def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
@@ -48,21 +81,30 @@ def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
         modifiers: Nonessential modifiers of the last term; each may be said or not.
     """
     head, *below = path
-    subs = [words(_PLACES.sub(" ", part)) for part in below]
+    subs = [words(_AND.sub(" ", _PLACES.sub(" ", part))) for part in below]
     narrowed = [part.strip() for part in head.split(",")]
     forms = [words(form.replace("(s)", "")) for form in alternatives(head)]
     if len(narrowed) > 1 and len(forms) == 1:
         tail = words(" ".join(narrowed[1:]))
         forms += [(*forms[0], *tail), (*tail, *forms[0])]
+    joined = [_with_and(part, said) for part, said in zip(below, subs, strict=True)]
     for form in forms:
         yield from _orders(form, subs, 0, 2)
+        if joined != subs:
+            yield _join(form, *joined), 1
     for modifier in modifiers:
         extra = words(modifier)
         if not subs:
             yield _join(extra, forms[0]), 2
             yield _join(forms[0], extra), 2
+            if _WITH.match(modifier):
+                yield _join(forms[0], ("and", *extra)), 2
         for form in forms if subs else ():
             yield from _orders(form, [*subs[:-1], (*subs[-1], *extra)], 2, 2)
+
+
+def _with_and(part: str, said: tuple[str, ...]) -> tuple[str, ...]:
+    return ("and", *said) if _WITH.match(part) else said
 
 
 def _orders(

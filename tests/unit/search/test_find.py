@@ -29,6 +29,9 @@ def test_wordings_of_a_path():
     assert said["diabete type 2 chronic kidney disease"] == 0
     assert said["type 2 diabete chronic kidney disease"] == 2
     assert said["chronic kidney disease type 2 diabetic"] == 2
+    listed = nearest(of_title("Nausea with vomiting, unspecified"))
+    assert {"nausea vomiting", "nausea and vomiting"} <= set(listed)
+    assert "prostate cancer" in nearest(of_title("Malignant neoplasm of prostate"))
     mains = {" ".join(w) for w, _ in of_path(("Hypertension, hypertensive",), ("essential",))}
     assert {"hypertension", "hypertensive", "essential hypertension"} <= mains
 
@@ -85,7 +88,25 @@ def test_the_whole_classification_is_searched(finder):
 def test_the_longest_wording_wins(finder):
     said = words("acute systolic heart failure today")
     assert finder.longest(said) >= 2
-    assert list(finder.spots(words("has chest pain and hypertension"))) == [(0, 2), (2, 3)]
+    assert list(finder.spots(words("has chest pain and hypertension"))) == [(0, 2), (3, 4)]
+
+
+def test_a_wording_inside_another_counts_where_it_reaches_further(indexed_finder):
+    said = words("type 2 diabetes with chronic kidney disease stage 3b")
+    spots = [" ".join(said[i:j]) for i, j in indexed_finder.spots(said)]
+    assert spots == ["type 2 diabete chronic kidney disease", "chronic kidney disease stage 3b"]
+
+
+def test_qualifiers_inside_a_wording_are_skipped(indexed_finder):
+    said = words("pain in the left wrist")
+    assert list(indexed_finder.spots(said)) == [(0, 3)]
+    assert indexed_finder.find("pain in the left wrist")[0].node.code == "M25.532"
+    assert list(indexed_finder.spots(words("left"))) == []
+
+
+def test_members_of_a_list_are_no_wording_of_their_own(indexed_finder):
+    assert list(indexed_finder.spots(words("blood and urine"))) == []
+    assert list(indexed_finder.spots(words("nausea and vomiting"))) == [(0, 3)]
 
 
 def test_nothing_is_found_for_nonsense(finder):
