@@ -9,6 +9,7 @@ from clhcode.records import Candidate, Condition, Encounter, Failure
 from clhcode.search.find import Match
 from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option
+from clhcode.text.tokens import sentence_at
 
 PASSED_OVER = "passed over"
 """The verdict of a candidate that was offered and not chosen."""
@@ -34,7 +35,7 @@ def _navigate(
 ) -> Talk[tuple[Condition, tuple[Failure, ...]]]:
     if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
         return replace(condition, candidates=None), ()
-    matches = () if "retrieval" in tools.policy.without else _matches(condition, tools)
+    matches = () if "retrieval" in tools.policy.without else _matches(encounter, condition, tools)
     if not matches:
         return replace(condition, candidates=()), ()
     (reply,) = yield [
@@ -59,11 +60,14 @@ def phrase_of(condition: Condition) -> str:
     return " ".join((*condition.modifiers, condition.quote))
 
 
-def _matches(condition: Condition, tools: Tools) -> tuple[Match, ...]:
+def _matches(encounter: Encounter, condition: Condition, tools: Tools) -> tuple[Match, ...]:
     """Codes for the phrase with its modifiers and without; each code by its best match."""
     best: dict[str, Match] = {}
+    context = " ".join(
+        sentence_at(encounter.notes[span.note].text, span.begin) for span in condition.evidence
+    )
     for phrase in dict.fromkeys((phrase_of(condition), condition.quote)):
-        for match in tools.finder.find(phrase, tools.candidates):
+        for match in tools.finder.find(phrase, tools.candidates, context):
             known = best.get(match.node.code)
             if known is None or match.score > known.score:
                 best[match.node.code] = match

@@ -154,8 +154,10 @@ def _show(rows: Iterable[Row], job: Job, place: Workplace, engine: str) -> None:
             place.tools.setting_of(row.encounter),
             *stood_on,
             time.perf_counter() - began,
+            out.width,
         )
-        for line in encounter_view(row.encounter, place.tools, header, job.stages[-1], job.explain):
+        stage = job.stages[-1]
+        for line in encounter_view(row.encounter, place.tools, header, stage, job.explain):
             out.print(line, soft_wrap=False, overflow="ellipsis", no_wrap=True)
         began = time.perf_counter()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -19,19 +21,25 @@ if TYPE_CHECKING:
     from clhcode.agents.tools import Tools
     from clhcode.tasks import Agent
 
-_AROUND = 36
+_INDENT = 13
+_MOST_AROUND = 60
 RESEARCH = "Research use only."
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The line over an encounter: what it is and what the result stood on."""
+    """The line over an encounter: what it is and what the result stood on.
+
+    Attributes:
+        width: Columns of the terminal; context is cut so that its place in the note is seen.
+    """
 
     name: str
     setting: str
     stood_on: str
     engine: str
     seconds: float
+    width: int
 
 
 def encounter_view(
@@ -42,7 +50,7 @@ def encounter_view(
     yield Text(" · ".join((*parts, f"{header.seconds:.2f} s")), style=DIM)
     yield Text("")
     if stage == "assign":
-        yield from _codes(encounter, tools, explain)
+        yield from _codes(encounter, tools, explain, header.width)
     else:
         yield from _conditions(encounter, explain)
     for error in encounter.errors:
@@ -50,54 +58,70 @@ def encounter_view(
     yield Text("")
 
 
-def _codes(encounter: Encounter, tools: Tools, explain: bool) -> Iterator[Text]:
+def _codes(encounter: Encounter, tools: Tools, explain: bool, width: int) -> Iterator[Text]:
     codes = encounter.codes or ()
     if not codes:
         yield Text(" no condition of this encounter leads to a code", style=DIM)
     for code in codes:
         node = tools.store.node(code.code)
-        line = Text(f"{code.sequence:>2}  ")
+        line = Text(f"{code.sequence:>3} ")
         line.append(f"{code.code:<9}", style=f"bold {ACCENT}")
         line.append(node.title if node else "")
         yield line
-        yield from _evidence(encounter, code, every=explain)
+        yield from _evidence(encounter, code, width, every=explain)
         if explain:
             yield from _reasons(encounter, code, tools)
     if left := _left_out(encounter):
         yield Text("")
-        shown = left if explain else left[:6]
-        more = f" · and {len(left) - len(shown)} more (--explain)" if len(left) > 6 else ""
-        if explain:
-            yield Text(" not coded", style=DIM)
-            for item in left:
-                yield Text(f"    {item}", style=DIM)
-        else:
-            yield Text(f" not coded   {' · '.join(shown)}{more}", style=DIM)
+        yield from _not_coded(left, width, every=explain)
     hint = "" if explain else " `--explain` shows each decision."
     yield Text(f" {RESEARCH}{hint}", style=DIM)
 
 
-def _evidence(encounter: Encounter, code: Code, *, every: bool) -> Iterator[Text]:
+def _not_coded(left: list[str], width: int, *, every: bool) -> Iterator[Text]:
+    if every:
+        yield Text(" not coded", style=DIM)
+        for item in left:
+            yield Text(f"    {item}", style=DIM)
+        return
+    more = f" · and {len(left) - 6} more" if len(left) > 6 else ""
+    words = " · ".join(left[:6]) + more
+    label = " not coded"
+    # The last column of some terminals wraps on its own.
+    for line in wrap(words, max(20, width - _INDENT - 1), break_long_words=False):
+        yield Text(f"{label:<{_INDENT}}{line}", style=DIM)
+        label = ""
+
+
+def _evidence(encounter: Encounter, code: Code, width: int, *, every: bool) -> Iterator[Text]:
     conditions = [(encounter.conditions or ())[i] for i in code.conditions]
     spans = list(dict.fromkeys(span for c in conditions for span in c.evidence))
     for span in spans if every else spans[:2]:
-        yield _context(encounter, span)
+        yield _context(encounter, span, width)
     if not every and len(spans) > 2:
         yield Text(f"{'':13}and {len(spans) - 2} more places", style=DIM)
 
 
-def _context(encounter: Encounter, span: Span) -> Text:
+def _context(encounter: Encounter, span: Span, width: int) -> Text:
+    """The span among the words of its line, and where that stands."""
     note = encounter.notes[span.note]
-    begin, end = window(note.text, span.begin, span.end, _AROUND)
-    line = Text(f"{'':13}", style=DIM)
-    line.append("…" if begin else "")
-    line.append(_flat(note.text[begin : span.begin]))
-    line.append(_flat(note.text[span.begin : span.end]), style=f"not dim bold {ACCENT}")
-    line.append(_flat(note.text[span.end : end]))
-    line.append("…" if end < len(note.text) else "")
     where = f"l. {line_of(note.text, span.begin)}"
-    line.append(f"   {where}" if len(encounter.notes) == 1 else f"   {note.note_id}, {where}")
-    return line
+    where = where if len(encounter.notes) == 1 else f"{note.note_id}, {where}"
+    room = width - _INDENT - len(where) - 5
+    quote = _flat(note.text[span.begin : span.end])
+    quote = quote if len(quote) <= room else f"{quote[: max(1, room - 1)]}…"
+    around = max(0, min(_MOST_AROUND, (room - len(quote)) // 2))
+    begin, end = window(note.text, span.begin, span.end, around)
+    # Another line is another thought: a heading, the next problem of a list.
+    before = re.split(r"[\r\n]", note.text[begin : span.begin])
+    after = re.split(r"[\r\n]", note.text[span.end : end])
+    line = Text(f"{'':{_INDENT}}", style=DIM)
+    line.append("…" if begin and len(before) == 1 else "")
+    line.append(_flat(before[-1]).lstrip())
+    line.append(quote, style=f"not dim bold {ACCENT}")
+    line.append(_flat(after[0]).rstrip())
+    line.append("…" if end < len(note.text) and len(after) == 1 else "")
+    return line.append(f"   {where}")
 
 
 def _flat(text: str) -> str:
@@ -110,18 +134,19 @@ def _reasons(encounter: Encounter, code: Code, tools: Tools) -> Iterator[Text]:
         for candidate in condition.candidates or ():
             if candidate.code != code.code:
                 continue
-            label = "index" if candidate.source == "index" else "tabular"
-            yield _fact(label, " > ".join(candidate.path))
+            yield _fact(candidate.source, " > ".join(candidate.path))
             for step in candidate.applied:
                 yield _fact("specified", step)
-            if candidate.reason:
-                yield _fact("verified", candidate.reason)
         passed = [c.code for c in condition.candidates or () if c.verdict == PASSED_OVER]
         if passed:
             yield _fact("passed over", ", ".join(passed[:6]))
     node = tools.store.node(code.code)
+    if node:
+        category = tools.store.category(node)
+        yield _fact("below", f"{category.code} {category.title}")
     notes = tools.store.instructions(node) if node else ()
-    own = [n for n in notes if n.kind in ("code first", "use additional", "code also")]
+    sends = ("code first", "use additional", "code also")
+    own = [n for n in notes if n.kind in sends and not n.text.endswith(":")]
     for note in own[:3]:
         yield _fact("note", f"{note.kind} {note.text}")
     for dropped in encounter.dropped or ():
@@ -132,7 +157,7 @@ def _reasons(encounter: Encounter, code: Code, tools: Tools) -> Iterator[Text]:
 
 
 def _fact(label: str, text: str) -> Text:
-    line = Text(f"    {label:<11}", style=DIM)
+    line = Text(f"    {label:<13}", style=DIM)
     return line.append(text, style="not dim")
 
 

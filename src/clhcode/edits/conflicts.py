@@ -73,7 +73,7 @@ def residual(store: Store, node: Node) -> Node | None:
     parent = store.by_number(node.parent) if node.parent is not None else None
     if parent is None or parent.kind != "code":
         return None
-    stem = parent.title.split(",")[0].lower()
+    stem = parent.title.split(",")[0].split(" (")[0].lower()
     title = node.title.lower()
     vague = (f"{stem}, unspecified", f"unspecified {stem}", f"{stem} without complications")
     return parent if title.startswith(vague) else None

@@ -49,6 +49,8 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
             if section.name not in _REASONS and _names_encounter(finder, said):
                 continue
             left, right = content[first][1], content[last - 1][1]
+            if left == right and finder.acronym(said) and not tokens[left].text.isupper():
+                continue
             place = (tokens[left].begin, tokens[right].end)
             yield Finding(
                 quote=text[slice(*place)],

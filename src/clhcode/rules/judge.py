@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from clhcode.search.normalise import norm, words
 from clhcode.tasks import Choose, Chosen, Option
-from clhcode.text.tokens import sentences, tokenise
-
-_sentences = lru_cache(maxsize=64)(sentences)
+from clhcode.text.tokens import sentence_at, tokenise
 
 LEAST = 0.75
 """Below this agreement an index entry is not taken for the phrase."""
@@ -19,7 +16,7 @@ _SIDES = frozenset({"left", "right", "bilateral", "unilateral"})
 _EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type and or"))
 _LATER = frozenset(words("subsequent followup follow healing healed aftercare removal recheck"))
 _SEQUELA = frozenset(words("sequela sequelae late residual"))
-_WITH = re.compile(r"(?i)\bwith\b")
+_WITH = re.compile(r"(?i)(?<!whether )\bwith\b")
 _ENDING = {"9": 2, "0": 1}
 
 
@@ -64,8 +61,8 @@ def _support(own: frozenset[str], said: frozenset[str]) -> float:
 def _default(options: Sequence[Option]) -> Chosen:
     """What a coder takes when the note does not say."""
     best = max(range(len(options)), key=lambda i: (_plainness(options[i]), -i))
-    plain = _plainness(options[best])
-    return Chosen((best + 1,) if plain > _plainness(Option("", "")) else ())
+    said, _, *marks = _plainness(options[best])
+    return Chosen((best + 1,) if said or any(marks) else ())
 
 
 def _plainness(option: Option) -> tuple[float, ...]:
@@ -126,10 +123,8 @@ def _around(task: Choose) -> frozenset[str]:
     """The words of the sentences the evidence stands in."""
     found: set[str] = set()
     for span in task.evidence:
-        text = task.notes[span.note].text
-        for begin, end in _sentences(text):
-            if begin <= span.begin < end:
-                found |= {norm(token.text) for token in tokenise(text[begin:end])}
+        sentence = sentence_at(task.notes[span.note].text, span.begin)
+        found |= {norm(token.text) for token in tokenise(sentence)}
     return frozenset(found)
 
 

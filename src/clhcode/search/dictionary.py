@@ -22,7 +22,7 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 6
+SCHEMA = 7
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 TABULAR, INCLUSION, INDEX = 0, 1, 2
@@ -120,14 +120,17 @@ def _expanded(node: Node, nodes: dict[int, Node]) -> bool:
 def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
     terms = {term.id: term for term in store.terms()}
     paths: dict[int, tuple[str, ...]] = {}
+    main: Term | None = None
     for term in terms.values():
+        main = term if main is None or term.parent is None else main
         above = paths[term.parent] if term.parent is not None else ()
         paths[term.id] = path = (*above, term.title)
         code = _follow(term, terms)
         # A modifier of one letter is a piece of a word: `Cancer(o)phobia`.
         if code is not None and all(len(modifier) > 1 for modifier in term.modifiers):
             text = " ".join(path)
-            wordings = tuple(phrases.of_path(path, term.modifiers))
+            leading = main.modifiers if main is not term else ()
+            wordings = tuple(phrases.of_path(path, term.modifiers, leading))
             yield Source(INDEX, term.id, numbers[code], text, wordings)
 
 

@@ -72,9 +72,15 @@ class Finder:
         known = self._trie.prefixes(key(content[: phrases.MOST_WORDS]))
         return max((said.count(" ") for said in known), default=0)
 
-    def find(self, phrase: str, most: int = 10) -> tuple[Match, ...]:
-        """Codes for a phrase, best first, over the whole classification."""
-        near = frozenset(words(phrase))
+    def find(self, phrase: str, most: int = 10, context: str = "") -> tuple[Match, ...]:
+        """Codes for a phrase, best first, over the whole classification.
+
+        Args:
+            phrase: A condition in words.
+            most: Codes returned at most.
+            context: The sentence it stands in, which tells what its abbreviations mean.
+        """
+        near = frozenset((*words(phrase), *words(context)))
         spelt = (expand(token, near) for token in split(phrase))
         return self.look_up([word for said in spelt for word in said], most)
 
@@ -106,6 +112,16 @@ class Finder:
         """The codes a wording leads to by the dictionary alone."""
         numbers = (self._entries.node[n] for n, _ in self.leads(key(content)))
         return tuple(self.store.by_number(n) for n in dict.fromkeys(numbers))
+
+    def acronym(self, content: Sequence[str]) -> bool:
+        """Whether a wording is known as letters alone: `DISH`, and not dishes."""
+        entries = self._entries
+        leads = [number for number, _ in self.leads(key(content))]
+        return bool(leads) and all(
+            entries.source[number] == dictionary.INDEX
+            and self.store.term_path(self.store.term(entries.ref[number]))[0].isupper()
+            for number in leads
+        )
 
     def lead_term(self, content: Sequence[str]) -> str | None:
         """The main term of the Alphabetic Index a wording is looked up under."""

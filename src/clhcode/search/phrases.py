@@ -26,6 +26,7 @@ Wording = tuple[tuple[str, ...], int]
 aside, 2 in another order or with a nonessential modifier."""
 
 
+_SITED = re.compile(r"(?i)^([\w-]+(?: [\w-]+)?) (?:of|in) (?:the )?(.+)$")
 _MALIGNANT = re.compile(r"(?i)^malignant neoplasm of (.+)$")
 _BENIGN = re.compile(r"(?i)^benign neoplasm of (.+)$")
 _SECONDARY = re.compile(r"(?i)^secondary malignant neoplasm of (.+)$")
@@ -47,6 +48,9 @@ def of_title(title: str) -> Iterator[Wording]:
         head, comma, rest = text.partition(", ")
         if comma and "," not in rest:
             yield words(f"{rest} {head}"), 2
+        # "Pain in left wrist" is said "left wrist pain".
+        if (turned := _SITED.match(text)) and "," not in text:
+            yield words(f"{turned[2]} {turned[1]}"), 2
         for pattern, names in _SAID_FOR:
             if site := pattern.match(text):
                 for name in names:
@@ -73,12 +77,15 @@ def _conjoined(text: str) -> Iterator[str]:
         yield _AND.sub(" ", text)
 
 
-def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
+def of_path(
+    path: Sequence[str], modifiers: Sequence[str], leading: Sequence[str] = ()
+) -> Iterator[Wording]:
     """Wordings of a path through the Alphabetic Index, lead term first.
 
     Args:
         path: Titles from the main term to the subterm.
         modifiers: Nonessential modifiers of the last term; each may be said or not.
+        leading: Those of the main term, where it is not the last.
     """
     head, *below = path
     subs = [words(_AND.sub(" ", _PLACES.sub(" ", part))) for part in below]
@@ -92,6 +99,12 @@ def of_path(path: Sequence[str], modifiers: Sequence[str]) -> Iterator[Wording]:
         yield from _orders(form, subs, 0, 2)
         if joined != subs:
             yield _join(form, *joined), 1
+    for modifier in leading:
+        if len(extra := words(modifier)) == 1 and subs:
+            # "Diabetes (mellitus) > type 2 > with > ..." is said "type 2 diabetes mellitus with".
+            said = (*forms[0], *extra)
+            yield _join(said, *subs), 2
+            yield _join(subs[0], said, *subs[1:]), 2
     for modifier in modifiers:
         extra = words(modifier)
         if not subs:

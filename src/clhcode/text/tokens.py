@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 _WORD = r"[^\W_]+(?:(?:[\u0300-\u036f]|['’](?=[^\W_]))[^\W_]*)*"
@@ -57,6 +59,8 @@ def tokenise(text: str) -> list[Token]:
     return [Token(m[0], *m.span()) for m in _TOKEN.finditer(text)]
 
 
+# A note is read by one agent after another; the last few are kept.
+@lru_cache(maxsize=64)
 def sentences(text: str) -> list[tuple[int, int]]:
     """Sentences as half-open spans without surrounding blanks, in reading order.
 
@@ -64,6 +68,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
     decimals end none.
     """
     return [span for begin, end in _blocks(text) for span in _split(text, begin, end)]
+
+
+def sentence_at(text: str, offset: int) -> str:
+    """The sentence that an offset stands in; empty between sentences."""
+    spans = sentences(text)
+    at = bisect_right(spans, (offset, len(text))) - 1
+    begin, end = spans[at] if at >= 0 else (0, 0)
+    return text[begin:end] if begin <= offset < end else ""
 
 
 def clauses(text: str, begin: int, end: int) -> list[tuple[int, int]]:
