@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,16 +64,40 @@ def table(file: str, view: str, format_: str | None, *, plain: bool) -> None:
         out.writerow(VIEWS[view])
         out.writerows(rows)
         return
-    from rich.table import Table
+    _print(VIEWS[view], rows, plain=plain)
+
+
+_FIXED = {
+    "encounter_id": 16, "sequence": 3, "code": 9, "condition": 3, "assertion": 9, "score": 5,
+    "verdict": 11, "edit": 10, "because_of": 9,
+}  # fmt: skip
+"""Columns of columns that have a size of their own; the others share what is left."""
+_SHORT = {"encounter_id": "encounter", "sequence": "#", "condition": "#", "because_of": "for"}
+
+
+def _print(names: tuple[str, ...], rows: Iterable[tuple[object, ...]], *, plain: bool) -> None:
+    """Prints the rows as they come, each cut to its line."""
+    from rich.cells import set_cell_size
+    from rich.text import Text
 
     from clhcode.cli.console import DIM, console
 
-    flat = Table(box=None, header_style=DIM, pad_edge=False)
-    for name in VIEWS[view]:
-        flat.add_column(name, overflow="ellipsis", no_wrap=True)
-    for line in rows:
-        flat.add_row(*map(str, line))
-    console(plain=plain).print(flat)
+    out = console(plain=plain)
+    free = out.width - sum(_FIXED.get(name, 0) + 2 for name in names)
+    shared = max(8, free // sum(name not in _FIXED for name in names))
+    widths = [_FIXED.get(name, shared) for name in names]
+
+    def cell(value: object, width: int) -> str:
+        text = " ".join(str(value).split())
+        return text if len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+    def line(values: Iterable[object]) -> str:
+        cells = (cell(v, w).ljust(w) for v, w in zip(values, widths, strict=True))
+        return "  ".join(cells).rstrip()
+
+    out.print(Text(line(_SHORT.get(name, name) for name in names), style=DIM), no_wrap=True)
+    for row in rows:
+        out.print(Text(line(row)), no_wrap=True, overflow="ellipsis")
 
 
 def _quotes(encounter: Encounter, conditions: tuple[int, ...]) -> str:

@@ -17,7 +17,7 @@ from clhcode.icd.tabular import Entry, read_tabular
 
 T = TypeVar("T")
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever a table below changes, so that older stores are built anew."""
 
 _TABLES = """

@@ -86,11 +86,16 @@ def alternatives(title: str) -> tuple[str, ...]:
     """The words one title stands for: `Diabetes, diabetic` is looked up under both.
 
     Parts after a comma are other forms of the lead term when they share its beginning
-    (`Abnormal, abnormality`); otherwise they narrow it (`Fracture, traumatic`).
+    (`Abnormal, abnormality`; `Dry, dryness`); otherwise they narrow it (`Fracture, traumatic`).
     """
     head, *rest = (part.strip() for part in title.split(","))
-    forms = [part for part in rest if part[:4].lower() == head[:4].lower()]
+    forms = [part for part in rest if part and _akin(head.lower(), part.lower())]
     return (head, *forms)
+
+
+def _akin(head: str, part: str) -> bool:
+    shared = 4 if " " in head + part else 3
+    return part[:shared] == head[:shared]
 
 
 class References:

@@ -89,11 +89,7 @@ def of_path(
     """
     head, *below = path
     subs = [words(_AND.sub(" ", _PLACES.sub(" ", part))) for part in below]
-    narrowed = [part.strip() for part in head.split(",")]
-    forms = [words(form.replace("(s)", "")) for form in alternatives(head)]
-    if len(narrowed) > 1 and len(forms) == 1:
-        tail = words(" ".join(narrowed[1:]))
-        forms += [(*forms[0], *tail), (*tail, *forms[0])]
+    forms = _heads(head)
     joined = [_with_and(part, said) for part, said in zip(below, subs, strict=True)]
     for form in forms:
         yield from _orders(form, subs, 0, 2)
@@ -114,6 +110,29 @@ def of_path(
                 yield _join(forms[0], ("and", *extra)), 2
         for form in forms if subs else ():
             yield from _orders(form, [*subs[:-1], (*subs[-1], *extra)], 2, 2)
+
+
+_EITHER = re.compile(r"^(.+?) ([\w-]+), (?:([\w-]+),? )?(?:or|and) ([\w-]+)$")
+_ASSUMED = ("traumatic",)
+
+
+def _heads(title: str) -> list[tuple[str, ...]]:
+    """Wordings of a main term.
+
+    What narrows a main term belongs to it: a `Fracture, pathological` is no fracture without
+    more, but one is traumatic unless said otherwise. `Raynaud's disease, phenomenon or
+    syndrome` is any of the three.
+    """
+    if either := _EITHER.match(title):
+        kinds = (kind for kind in either.groups()[1:] if kind)
+        return [words(f"{either[1]} {kind}") for kind in kinds]
+    forms = [words(form.replace("(s)", "")) for form in alternatives(title)]
+    _, *narrowing = (part.strip() for part in title.split(","))
+    if len(forms) > 1 or not narrowing:
+        return forms
+    tail = words(" ".join(narrowing))
+    bare = forms if " ".join(narrowing) in _ASSUMED else []
+    return [*bare, (*forms[0], *tail), (*tail, *forms[0])]
 
 
 def _with_and(part: str, said: tuple[str, ...]) -> tuple[str, ...]:
