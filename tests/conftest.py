@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -67,3 +69,13 @@ def _finder(sources):
     from clhcode.search.find import open_finder
 
     return open_finder(*open_store(sources))
+
+
+@pytest.fixture(scope="session")
+def index_env(tmp_path_factory):
+    """Environment of a user who has fetched the rebuilt index."""
+    folder = shared("icd10cm", "FY2025")
+    env = {"XDG_DATA_HOME": str(tmp_path_factory.mktemp("data"))}
+    command = [sys.executable, "-m", "clhcode", "fetch", "icd10cm", "--from", str(folder)]
+    subprocess.run(command, env={**os.environ, **env}, check=True, capture_output=True)
+    return env

@@ -187,7 +187,8 @@ def digest(sources: Sources, salt: str) -> str:
         stat = file.path.stat()
         name = f"{file.path}:{stat.st_size}:{stat.st_mtime_ns}"
         if name not in fresh:
-            fresh[name] = hashlib.sha256(file.path.read_bytes()).hexdigest()
+            with file.open() as stream:
+                fresh[name] = hashlib.sha256(stream.read()).hexdigest()
         key.update(f"{file.kind}:{file.release}:{fresh[name]}".encode())
     if fresh != known:
         memory.parent.mkdir(parents=True, exist_ok=True)
