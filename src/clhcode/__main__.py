@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from clhcode.errors import DONE, INTERRUPTED, WRONG_COMMAND, UserError
+from clhcode.errors import DONE, INTERRUPTED, WRONG_COMMAND, NobodyReadsError, UserError
 
 _BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
         return _say(f"{error.format_message()}{hint}", WRONG_COMMAND)
     except (KeyboardInterrupt, click.Abort):
         return _say("stopped", INTERRUPTED)
-    except BrokenPipeError:
+    except (NobodyReadsError, BrokenPipeError):
         # Nobody reads any more; the interpreter's own last flush must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"clh: {message}", err=True)
+    # A name in a message may come from a file: nothing in it may steer the terminal.
+    shown = "".join(char if char.isprintable() else "?" for char in message)
+    click.echo(f"clh: {shown}", err=True)
     return code
 
 

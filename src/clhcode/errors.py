@@ -18,3 +18,7 @@ class UserError(Exception):
     def __init__(self, message: str, code: int = WRONG_COMMAND) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NobodyReadsError(Exception):
+    """The reader of standard output has gone away; no mistake of anybody."""

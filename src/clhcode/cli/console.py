@@ -15,6 +15,11 @@ PIPE_WIDTH = 160
 """Columns of text that goes into a pipe or a file."""
 
 
+def visible(text: str) -> str:
+    """Text as one line that cannot steer the terminal: each control character is a blank."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def console(*, plain: bool) -> Console:
     """Standard output as a rich console; plain without a terminal, by `--plain` or NO_COLOR."""
     from rich.console import Console

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from clhcode import __version__
+from clhcode.errors import NobodyReadsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("fetch:fetch", "Get the official files of the classification."),
@@ -35,6 +37,13 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command = getattr(import_module(f"clhcode.cli.{module}"), attribute)
         return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would end with 1, which here means that rows failed.
+            raise NobodyReadsError from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -80,7 +80,7 @@ def _print(names: tuple[str, ...], rows: Iterable[tuple[object, ...]], *, plain:
     from rich.cells import set_cell_size
     from rich.text import Text
 
-    from clhcode.cli.console import DIM, console
+    from clhcode.cli.console import DIM, console, visible
 
     out = console(plain=plain)
     free = out.width - sum(_FIXED.get(name, 0) + 2 for name in names)
@@ -88,7 +88,7 @@ def _print(names: tuple[str, ...], rows: Iterable[tuple[object, ...]], *, plain:
     widths = [_FIXED.get(name, shared) for name in names]
 
     def cell(value: object, width: int) -> str:
-        text = " ".join(str(value).split())
+        text = visible(" ".join(str(value).split()))
         return text if len(text) <= width else set_cell_size(text, width - 1) + "…"
 
     def line(values: Iterable[object]) -> str:

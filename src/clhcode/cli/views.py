@@ -12,7 +12,7 @@ from rich.text import Text
 
 from clhcode.agents.locate import PASSED_OVER
 from clhcode.agents.verify import REJECTED
-from clhcode.cli.console import ACCENT, DIM
+from clhcode.cli.console import ACCENT, DIM, visible
 from clhcode.edits.registry import BY_CODE
 from clhcode.records import Code, Condition, Encounter, Span
 from clhcode.text.spans import line_of, window
@@ -46,7 +46,7 @@ def encounter_view(
     encounter: Encounter, tools: Tools, header: Header, stage: Agent, explain: bool
 ) -> Iterator[Text]:
     """The lines of an encounter after `stage`: its codes, or else its conditions."""
-    parts = (header.name, header.setting, header.stood_on, header.engine)
+    parts = (visible(header.name), header.setting, header.stood_on, header.engine)
     yield Text(" · ".join((*parts, f"{header.seconds:.2f} s")), style=DIM)
     yield Text("")
     if stage == "assign":
@@ -106,9 +106,9 @@ def _context(encounter: Encounter, span: Span, width: int) -> Text:
     """The span among the words of its line, and where that stands."""
     note = encounter.notes[span.note]
     where = f"l. {line_of(note.text, span.begin)}"
-    where = where if len(encounter.notes) == 1 else f"{note.note_id}, {where}"
+    where = where if len(encounter.notes) == 1 else f"{visible(note.note_id)}, {where}"
     room = width - _INDENT - len(where) - 5
-    quote = _flat(note.text[span.begin : span.end])
+    quote = visible(note.text[span.begin : span.end])
     quote = quote if len(quote) <= room else f"{quote[: max(1, room - 1)]}…"
     around = max(0, min(_MOST_AROUND, (room - len(quote)) // 2))
     begin, end = window(note.text, span.begin, span.end, around)
@@ -117,15 +117,11 @@ def _context(encounter: Encounter, span: Span, width: int) -> Text:
     after = re.split(r"[\r\n]", note.text[span.end : end])
     line = Text(f"{'':{_INDENT}}", style=DIM)
     line.append("…" if begin and len(before) == 1 else "")
-    line.append(_flat(before[-1]).lstrip())
+    line.append(visible(before[-1]).lstrip())
     line.append(quote, style=f"not dim bold {ACCENT}")
-    line.append(_flat(after[0]).rstrip())
+    line.append(visible(after[0]).rstrip())
     line.append("…" if end < len(note.text) and len(after) == 1 else "")
     return line.append(f"   {where}")
-
-
-def _flat(text: str) -> str:
-    return text.replace("\n", " ").replace("\r", "").replace("\t", " ")
 
 
 def _reasons(encounter: Encounter, code: Code, tools: Tools) -> Iterator[Text]:
@@ -166,10 +162,10 @@ def _left_out(encounter: Encounter) -> list[str]:
     for condition in encounter.conditions or ():
         if condition.candidates is None:
             left.append(
-                f"{_flat(condition.quote)} ({condition.assertion}{_at(encounter, condition)})"
+                f"{visible(condition.quote)} ({condition.assertion}{_at(encounter, condition)})"
             )
         elif not condition.candidates:
-            left.append(f"{_flat(condition.quote)} (nothing found{_at(encounter, condition)})")
+            left.append(f"{visible(condition.quote)} (nothing found{_at(encounter, condition)})")
         else:
             rejected = [c for c in condition.candidates if c.verdict == REJECTED]
             left += [f"{c.code} ({c.reason})" for c in rejected]
@@ -189,7 +185,7 @@ def _at(encounter: Encounter, condition: Condition) -> str:
 def _conditions(encounter: Encounter, explain: bool) -> Iterator[Text]:
     for number, condition in enumerate(encounter.conditions or (), 1):
         line = Text(f"{number:>3}  ")
-        line.append(_flat(condition.quote), style=f"bold {ACCENT}")
+        line.append(visible(condition.quote), style=f"bold {ACCENT}")
         words = (condition.assertion, condition.section or "", *condition.modifiers)
         line.append(f"   {' · '.join(w for w in words if w)}", style=DIM)
         yield line
