@@ -1,0 +1,156 @@
+"""What every engine must do. A new engine is one more line in `ENGINES`."""
+
+import json
+
+import pytest
+
+from clhcode.agents.tools import Tools
+from clhcode.pipeline import code
+from clhcode.records import Encounter, Note, Span, quoted
+from clhcode.runtime.rules import RulesEngine
+from clhcode.runtime.scripted import ScriptedEngine
+from clhcode.talk import drive
+from clhcode.tasks import Choose, Chosen, Extract, Extracted, Fault, Finding, Option
+from tests.cli.table import DEMO
+
+TEXT = (
+    "Assessment:\n1. Asthma.\n2. No chest pain.\n3. Fracture of the lower end of the left radius."
+)
+NOTES = (Note("n1", TEXT), Note("n2", "Hypertension and gout."))
+OPTIONS = (
+    Option("J45", "Asthma", score=1.0),
+    Option("J44", "Other chronic obstructive pulmonary disease", score=0.4),
+    Option("J20", "Acute bronchitis", score=0.2),
+)
+
+
+def choose(step, *, several):
+    return Choose("locate", step, NOTES, "asthma", (Span(0, 15, 21),), OPTIONS, several)
+
+
+TASKS = (
+    Extract("analyse", NOTES, 0),
+    Extract("analyse", NOTES, 1),
+    *(choose(step, several=True) for step in ("entry", "code", "set")),
+    *(choose(step, several=False) for step in ("subdivision", "seventh")),
+)
+
+
+def scripted(finder, tasks):
+    """A script with an answer for each of these tasks, in their order."""
+    findings = (Finding("Asthma"), Finding("chest pain", "negated")), (Finding("gout"),)
+    return ScriptedEngine(
+        Extracted(findings[task.note]) if isinstance(task, Extract) else Chosen((1,))
+        for task in tasks
+    )
+
+
+ENGINES = {"rules": lambda finder, tasks: RulesEngine(finder), "scripted": scripted}
+
+
+@pytest.fixture(params=ENGINES)
+def start(request, finder):
+    """Starts the engine for tasks it will be asked."""
+    return lambda tasks: ENGINES[request.param](finder, tasks)
+
+
+def collected(engine, tickets):
+    """The answers of submitted tickets, each of which must come exactly once."""
+    found = {}
+    while len(found) < len(tickets):
+        ready = list(engine.ready())
+        assert ready, "ready() returns with at least one answer"
+        for ticket, reply in ready:
+            assert ticket not in found
+            found[ticket] = reply
+    assert set(found) == set(tickets)
+    return found
+
+
+def test_every_ticket_is_answered_once_whatever_its_number(start):
+    engine = start(TASKS)
+    tickets = [70, 3, 41, 8, 0, 99, 12]
+    for ticket, task in zip(tickets, TASKS, strict=True):
+        engine.submit(ticket, task)
+    assert len(collected(engine, tickets)) == len(TASKS)
+
+
+def test_questions_may_be_asked_while_others_wait(start):
+    engine = start(TASKS)
+    for ticket, task in enumerate(TASKS):
+        engine.submit(ticket, task)
+        if ticket % 3 == 2:
+            collected(engine, [ticket - 2, ticket - 1, ticket])
+    collected(engine, [len(TASKS) - 1])
+
+
+def test_an_answer_fits_its_question(start):
+    engine = start(TASKS)
+    for ticket, task in enumerate(TASKS):
+        engine.submit(ticket, task)
+    for ticket, reply in collected(engine, range(len(TASKS))).items():
+        task = TASKS[ticket]
+        if isinstance(reply, Fault):
+            continue
+        if isinstance(task, Extract):
+            assert isinstance(reply, Extracted)
+            assert reply.findings
+            for finding in reply.findings:
+                assert finding.quote in task.notes[task.note].text
+        else:
+            assert isinstance(reply, Chosen)
+            assert len(set(reply.numbers)) == len(reply.numbers)
+            assert all(1 <= number <= len(task.options) for number in reply.numbers)
+            assert task.several or len(reply.numbers) <= 1
+            assert reply.confidence is None or len(reply.confidence) == len(reply.numbers)
+
+
+def test_the_same_question_has_the_same_answer(start):
+    tasks = [task for task in TASKS for _ in range(2)]
+    engine = start(tasks)
+    for ticket, task in enumerate(tasks):
+        engine.submit(ticket, task)
+    found = collected(engine, range(len(tasks)))
+    for ticket in range(0, len(tasks), 2):
+        assert found[ticket] == found[ticket + 1]
+
+
+def encounters():
+    for line in DEMO.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        notes = tuple(Note(n["note_id"], n["text"]) for n in row["notes"])
+        yield Encounter(row["encounter_id"], notes, setting=row["setting"])
+
+
+@pytest.mark.parametrize("width", [1, 3, 64])
+def test_whole_encounters_come_back_in_order_and_sound(start, finder, width):
+    tools = Tools(finder.store, finder)
+    asked = list(encounters())
+    done = list(drive((code(e, tools) for e in asked), start([]), width))
+    assert [e.encounter_id for e in done] == [e.encounter_id for e in asked]
+    for encounter in done:
+        for condition in encounter.conditions:
+            assert quoted(encounter.notes, condition.evidence) == condition.quote
+        assert encounter.codes is not None
+        for each in encounter.codes:
+            assert finder.store.node(each.code).billable
+            assert all(0 <= n < len(encounter.conditions) for n in each.conditions)
+
+
+def test_the_width_of_a_run_changes_nothing(finder):
+    tools = Tools(finder.store, finder)
+    runs = [
+        list(drive((code(e, tools) for e in encounters()), RulesEngine(finder), width))
+        for width in (1, 5, 64)
+    ]
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_an_engine_without_answers_costs_questions_and_no_row(finder):
+    tools = Tools(finder.store, finder)
+    asked = list(encounters())
+    done = list(drive((code(e, tools) for e in asked), ScriptedEngine([])))
+    assert [e.encounter_id for e in done] == [e.encounter_id for e in asked]
+    for before, after in zip(asked, done, strict=True):
+        assert after.codes == ()
+        assert [f.kind for f in after.errors] == ["script-ended"] * len(before.notes)
