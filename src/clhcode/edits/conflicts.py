@@ -7,6 +7,7 @@ from itertools import combinations
 
 from clhcode.edits.claim import Claim, Edit, Finding, Line
 from clhcode.icd.store import Instruction, Node, Store
+from clhcode.search.normalise import words
 
 
 def excludes1(store: Store, node: Node, other: Node) -> Instruction | None:
@@ -73,10 +74,16 @@ def residual(store: Store, node: Node) -> Node | None:
     parent = store.by_number(node.parent) if node.parent is not None else None
     if parent is None or parent.kind != "code":
         return None
-    stem = parent.title.split(",")[0].split(" (")[0].lower()
     title = node.title.lower()
+    stem = parent.title.split(",")[0].split(" (")[0].lower()
     vague = (f"{stem}, unspecified", f"unspecified {stem}", f"{stem} without complications")
-    return parent if title.startswith(vague) else None
+    # "Laceration of unspecified hand" is all that "Laceration of hand" says.
+    same = "unspecified" in title and _said(node.title) == _said(parent.title)
+    return parent if same or title.startswith(vague) else None
+
+
+def _said(title: str) -> frozenset[str]:
+    return frozenset(words(title)) - {"unspecified"}
 
 
 def _unspecified(claim: Claim) -> Iterator[Finding]:

@@ -106,5 +106,9 @@ def _modifiers(tokens: list[Token], left: int, right: int) -> Iterator[str]:
         word = norm(tokens[at].text)
         if word in qualifiers():
             yield tokens[at].text
-        elif word in _GRADED and at + 1 < len(tokens):
-            yield f"{tokens[at].text} {tokens[at + 1].text}"
+        elif word in _GRADED:
+            # "Stage 3b", and "third degree".
+            beside = at - 1 if word == "degree" else at + 1
+            if 0 <= beside < len(tokens):
+                first, last = sorted((at, beside))
+                yield f"{tokens[first].text} {tokens[last].text}"

@@ -148,6 +148,8 @@ def _orders(
         yield _join(*reversed(subs), form), turned
         yield _join(*subs, form), turned
         yield _join(subs[0], form, *subs[1:]), turned
+    if len(subs) > 1:
+        yield _join(subs[-1], form, *subs[:-1]), turned
 
 
 def _join(*parts: Sequence[str]) -> tuple[str, ...]:
