@@ -148,9 +148,9 @@ def _show(rows: Iterable[Row], job: Job, place: Workplace, engine: str) -> None:
     stood_on = (place.sources.describe(), engine)
     began = time.perf_counter()
     for row in rows:
-        name = Path(job.source).name if job.source != "-" else row.encounter.encounter_id
+        path, name = Path(job.source), row.encounter.encounter_id
         header = Header(
-            name if len(row.encounter.notes) == 1 and name else row.encounter.encounter_id,
+            path.name if path.stem == name else name,
             place.tools.setting_of(row.encounter),
             *stood_on,
             time.perf_counter() - began,

@@ -71,7 +71,7 @@ def _plainness(option: Option) -> tuple[float, ...]:
     What the index leads to, then the unspecified and the uncomplicated; a fracture is closed
     and displaced unless said otherwise (guideline I.C.19.c).
     """
-    text = option.text.lower()
+    text = option.text.lower().replace("other and unspecified", "unspecified")
     return (
         option.score,
         -text.count("other") - len(_WITH.findall(text)),

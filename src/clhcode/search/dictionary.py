@@ -22,10 +22,11 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 9
+SCHEMA = 11
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
-TABULAR, INCLUSION, INDEX = 0, 1, 2
+INCLUSION, TABULAR, INDEX = 0, 1, 2
+"""What an entry is, least telling first: many an inclusion term leans on the title above it."""
 _FOLLOWED = 4  # see -> see -> see: longer chains do not occur
 
 _TABLES = """
@@ -126,11 +127,14 @@ def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
         above = paths[term.parent] if term.parent is not None else ()
         paths[term.id] = path = (*above, term.title)
         code = _follow(term, terms)
-        # A modifier of one letter is a piece of a word: `Cancer(o)phobia`.
-        if code is not None and all(len(modifier) > 1 for modifier in term.modifiers):
+        # A modifier of one letter is a piece of a word: `Cancer(o)phobia`; `Pain(s)` is not.
+        whole = all(len(modifier) > 1 or modifier == "s" for modifier in term.modifiers)
+        if code is not None and whole:
             text = " ".join(path)
             leading = main.modifiers if main is not term else ()
-            wordings = tuple(phrases.of_path(path, term.modifiers, leading))
+            wordings = tuple(
+                phrases.of_path(path, [m for m in term.modifiers if m != "s"], leading)
+            )
             yield Source(INDEX, term.id, numbers[code], text, wordings)
 
 

@@ -16,7 +16,7 @@ from clhcode.icd.store import Node, Store, Term, built, say_on_stderr
 from clhcode.search import dictionary, phrases
 from clhcode.search.normalise import expand, key, qualifiers, split, words
 
-SOURCES = ("tabular", "inclusion", "index")
+SOURCES = ("inclusion", "tabular", "index")
 _MOST_POSTINGS = 3_000
 _EXACT = (1.0, 0.99, 0.97)
 """Score of a dictionary wording by its distance from the printed form."""
@@ -91,7 +91,8 @@ class Finder:
         scored |= {n: _EXACT[d] - _QUALIFIED for n, d in self.leads(key(core))}
         scored |= {n: _EXACT[d] for n, d in self.leads(key(content))}
         sources, nodes = self._entries.source, self._entries.node
-        # The index is the coder's way in: at equal scores it comes before the titles.
+        # The index is the coder's way in: at equal scores it comes before the titles, and those
+        # before inclusion terms.
         order = sorted(scored, key=lambda n: (-round(scored[n], 4), -sources[n], n))
         best: dict[int, int] = {}
         for number in order:

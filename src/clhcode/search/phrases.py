@@ -13,9 +13,9 @@ MOST_WORDS = 12
 
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _VAGUE = re.compile(
-    r"(?i),? (?:unspecified(?: (?!as\b)[\w-]+)?|not otherwise specified|nos"
-    r"|not elsewhere classified)$"
+    r"(?i)(?:, unspecified(?: (?!as\b)[\w-]+)?| unspecified|,? not otherwise specified|,? nos)$"
 )
+_ELSEWHERE = re.compile(r"(?i),? not elsewhere classified$")
 _VAGUE_FIRST = re.compile(r"(?i)^(?:unspecified|other specified) ")
 _WITH = re.compile(r"(?i)\bwith\b")
 _AND = re.compile(r"(?i)\b(?:and|or)\b(?:/or\b)?")
@@ -65,6 +65,9 @@ def _shortened(title: str) -> Iterator[tuple[str, int]]:
         short = _VAGUE.sub("", text.strip())
         if short != text.strip():
             yield short, distance
+        # What is classified elsewhere may be what the note means.
+        if (bare := _ELSEWHERE.sub("", short)) != short:
+            yield bare, 2
         if not short.lower().startswith("other"):
             yield _VAGUE_FIRST.sub("", _PLACES.sub(" ", short)), min(2, distance + 1)
 

@@ -77,6 +77,7 @@ def test_the_side_may_stand_anywhere_in_the_sentence(text, code):
     ("texts", "chosen"),
     [
         (("Other pneumonia, unspecified organism", "Pneumonia, unspecified organism"), 1),
+        (("Mild asthma", "Other and unspecified asthma"), 1),
         (("Nondisplaced fracture", "Displaced fracture"), 1),
         (("Acute failure, unspecified whether with hypoxia", "Acute failure with hypoxia"), 0),
         (("Migraine, intractable", "Migraine, not intractable"), 1),
