@@ -57,12 +57,17 @@ class Option:
         text: What a reader sees: a path through the index, or a title.
         notes: Instructional notes of the Tabular List that bear on it.
         score: How well retrieval liked it, 0 to 1; 0 where nothing was retrieved.
+        stands: Where the conditions behind it stand (step `set`): names of sections, and
+            `problem` where one is listed as a problem.
+        asked_by: Codes whose notes ask for this one beside them (step `set`).
     """
 
     code: str
     text: str
     notes: tuple[str, ...] = ()
     score: float = 0.0
+    stands: frozenset[str] = frozenset()
+    asked_by: frozenset[str] = frozenset()
 
 
 Step = Literal["entry", "subdivision", "seventh", "code", "set"]

@@ -9,9 +9,13 @@ from clhcode.agents.tools import Tools, failure
 from clhcode.agents.verify import ACCEPTED
 from clhcode.edits.claim import Edit, claim_of
 from clhcode.edits.registry import settle
+from clhcode.icd.store import Node, Store
 from clhcode.records import Candidate, Code, Dropped, Encounter
 from clhcode.talk import Talk
 from clhcode.tasks import Choose, Chosen, Fault, Option
+from clhcode.text.problems import listed
+
+_PARTNERS = ("use additional", "code also", "code first")
 
 NOT_CHOSEN = "not-chosen"
 """In `dropped`: the engine left the code out of the set."""
@@ -45,7 +49,7 @@ def assign(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
     claimed = _merge(encounter) if "merging" not in tools.policy.without else _each(encounter)
     errors = encounter.errors
     dropped: list[Dropped] = []
-    if claimed:
+    if claimed and tools.policy.enforce:
         (reply,) = yield [_question(encounter, claimed, tools)]
         if isinstance(reply, Fault):
             errors = (*errors, failure("assign", reply))
@@ -92,11 +96,23 @@ def _merge(encounter: Encounter) -> list[_Claimed]:
 
 
 def _question(encounter: Encounter, claimed: list[_Claimed], tools: Tools) -> Choose:
+    nodes = [tools.store.node(one.candidate.code) for one in claimed]
     options = []
-    for one in claimed:
-        node = tools.store.node(one.candidate.code)
-        title = node.title if node else ""
-        options.append(Option(one.candidate.code, title, score=one.candidate.score))
+    for one, node in zip(claimed, nodes, strict=True):
+        asked_by = {
+            other.code
+            for other in nodes
+            if other and node and other is not node and _asks_for(other, node, tools.store)
+        }
+        options.append(
+            Option(
+                one.candidate.code,
+                node.title if node else "",
+                score=one.candidate.score,
+                stands=frozenset(_stands(encounter, one)),
+                asked_by=frozenset(asked_by),
+            )
+        )
     return Choose(
         agent="assign",
         step="set",
@@ -107,6 +123,21 @@ def _question(encounter: Encounter, claimed: list[_Claimed], tools: Tools) -> Ch
         several=True,
         setting=tools.setting_of(encounter),
     )
+
+
+def _asks_for(code: Node, other: Node, store: Store) -> bool:
+    """Whether a note of one code ("use additional code ...") names the other."""
+    return any(n.kind in _PARTNERS and n.names(other) for n in store.instructions(code))
+
+
+def _stands(encounter: Encounter, claimed: _Claimed) -> Iterator[str]:
+    for number in claimed.conditions:
+        condition = (encounter.conditions or ())[number]
+        if condition.section:
+            yield condition.section
+        first = condition.evidence[0] if condition.evidence else None
+        if first and listed(encounter.notes[first.note].text, first.begin):
+            yield "problem"
 
 
 def _enforced(edit: Edit, tools: Tools) -> bool:

@@ -16,6 +16,8 @@ _SIDES = frozenset({"left", "right", "bilateral", "unilateral"})
 _EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type and or"))
 _LATER = frozenset(words("subsequent followup follow healing healed aftercare removal recheck"))
 _SEQUELA = frozenset(words("sequela sequelae late residual"))
+_ASSESSED = frozenset({"diagnoses", "assessment_plan"})
+_OBSERVED = frozenset({"exam", "review_of_systems", "results"})
 _WITH = re.compile(r"(?i)(?<!whether )\bwith\b")
 _ENDING = {"9": 2, "0": 1}
 
@@ -115,8 +117,40 @@ def _describes(note: str, option: Option, said: frozenset[str]) -> bool:
 
 
 def _set(task: Choose) -> Chosen:
-    """All of them: what must go, the edits take out."""
-    return Chosen(tuple(range(1, len(task.options) + 1)))
+    """What the encounter was about, by where the note says it.
+
+    An outpatient is coded for the conditions the visit dealt with (guideline IV.J): the
+    problems the assessment lists, else all it speaks of, else all the note speaks of. Chronic
+    diseases of a past-history list, statuses and external causes come along, and what a code
+    taken asks for. For an inpatient every diagnosis counts that the stay dealt with
+    (section III), but neither findings without a diagnosis (III.B) nor, once a diagnosis is
+    settled, the symptoms that led to it (II.A, I.B.5).
+    """
+    options = task.options
+    listed = [o for o in options if "problem" in o.stands and o.stands & _ASSESSED]
+    assessed = listed or [o for o in options if o.stands & _ASSESSED]
+    if not assessed:
+        return Chosen(tuple(range(1, len(options) + 1)))
+    settled = any(not _is_symptom(o) and o.code[0] not in "VWXYZ" for o in assessed)
+    inpatient = task.setting == "inpatient"
+
+    def reported(option: Option) -> bool:
+        if option in assessed:
+            return bool(listed) or not (settled and _is_symptom(option))
+        if option.code[0] in "VWXYZ":
+            return True
+        if _is_symptom(option) or option.stands <= _OBSERVED:
+            return not settled
+        return inpatient or "past_history" in option.stands
+
+    taken = {o.code for o in options if reported(o)}
+    kept = [n for n, o in enumerate(options, 1) if o.code in taken or o.asked_by & taken]
+    return Chosen(tuple(kept))
+
+
+def _is_symptom(option: Option) -> bool:
+    """Whether a code is a symptom or sign: chapter 18, and pains of a place."""
+    return option.code[0] == "R" or "pain" in words(option.text)
 
 
 def _around(task: Choose) -> frozenset[str]:

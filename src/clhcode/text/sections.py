@@ -77,6 +77,11 @@ def section_at(found: tuple[Section, ...], offset: int) -> Section:
     return found[max(0, bisect_right(found, offset, key=attrgetter("begin")) - 1)]
 
 
+def is_heading(label: str) -> bool:
+    """Whether words are known as the heading of a section."""
+    return _known().get(_key(label), "=") != "="
+
+
 def _headings(text: str) -> Iterator[tuple[int, str, str]]:
     """Every heading as (offset, canonical name, words), reading the lines in order."""
     lines = text.splitlines(keepends=True)

@@ -70,12 +70,18 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [span for begin, end in _blocks(text) for span in _split(text, begin, end)]
 
 
-def sentence_at(text: str, offset: int) -> str:
-    """The sentence that an offset stands in; empty between sentences."""
+def sentence_span(text: str, offset: int) -> tuple[int, int]:
+    """The span of the sentence that an offset stands in; empty between sentences."""
     spans = sentences(text)
     at = bisect_right(spans, (offset, len(text))) - 1
     begin, end = spans[at] if at >= 0 else (0, 0)
-    return text[begin:end] if begin <= offset < end else ""
+    return (begin, end) if begin <= offset < end else (offset, offset)
+
+
+def sentence_at(text: str, offset: int) -> str:
+    """The words of that sentence."""
+    begin, end = sentence_span(text, offset)
+    return text[begin:end]
 
 
 def clauses(text: str, begin: int, end: int) -> list[tuple[int, int]]:
