@@ -7,6 +7,7 @@ from dataclasses import replace
 from clhcode.agents.tools import Tools, failure
 from clhcode.records import Candidate, Condition, Encounter, Failure
 from clhcode.search.find import Match
+from clhcode.search.history import past
 from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option
 from clhcode.text.tokens import sentence_at
@@ -36,6 +37,8 @@ def _navigate(
     if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
         return replace(condition, candidates=None), ()
     matches = () if "retrieval" in tools.policy.without else _matches(encounter, condition, tools)
+    if condition.assertion == "historical" and tools.policy.enforce:
+        matches = _past(matches, tools)
     if not matches:
         return replace(condition, candidates=()), ()
     (reply,) = yield [
@@ -73,6 +76,19 @@ def _matches(encounter: Encounter, condition: Condition, tools: Tools) -> tuple[
                 best[match.node.code] = match
     ranked = sorted(best.values(), key=lambda m: -m.score)
     return tuple(ranked[: tools.candidates])
+
+
+def _past(matches: tuple[Match, ...], tools: Tools) -> tuple[Match, ...]:
+    """The codes of history for what is over; a condition that has none is not coded."""
+    best: dict[str, Match] = {}
+    for match in matches:
+        node = past(match.node, tools.store)
+        if node is match.node:
+            best.setdefault(node.code, match)
+        elif node is not None:
+            path = ("History", "personal", node.title)
+            best.setdefault(node.code, replace(match, node=node, path=path, manifestation=None))
+    return tuple(best.values())
 
 
 def _option(match: Match) -> Option:

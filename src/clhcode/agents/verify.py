@@ -9,6 +9,7 @@ from clhcode.agents.tools import Tools, failure
 from clhcode.edits.conflicts import residual
 from clhcode.icd.store import Node
 from clhcode.records import Candidate, Condition, Encounter, Failure
+from clhcode.search.normalise import words
 from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option, Step
 
@@ -37,7 +38,7 @@ def _verify(
         return condition, ()
     ask = _Asker(encounter, condition, tools)
     specified = yield from together(ask.specify(candidate) for candidate in chosen)
-    read = yield from ask.read(specified)
+    read = yield from ask.read([end for ends in specified for end in ends])
     rest = tuple(c for c in candidates if c.verdict is not None)
     return replace(condition, candidates=(*read, *rest)), tuple(ask.errors)
 
@@ -49,27 +50,35 @@ class _Asker:
         self._encounter, self._condition, self._tools = encounter, condition, tools
         self.errors: list[Failure] = []
 
-    def specify(self, candidate: Candidate) -> Talk[Candidate]:
-        """Goes down from the candidate's code, one level a question."""
+    def specify(self, candidate: Candidate) -> Talk[list[Candidate]]:
+        """Goes down from the candidate's code, one level a question.
+
+        It ends at one code, or at two where both sides are affected and no code says so
+        (guideline I.B.13).
+        """
         store = self._tools.store
         node = store.node(candidate.code)
         if node is None:
-            return _reject(candidate, f"{candidate.code} is not a code of this release")
+            return [_reject(candidate, f"{candidate.code} is not a code of this release")]
         if "specificity" in self._tools.policy.without:
-            return candidate if node.billable else _reject(candidate, f"{node.code} is a header")
-        applied = candidate.applied
-        found, node = node, self._summit(node)
-        while not node.billable:
-            children = store.children(node)
-            below = yield from self._child(node, children, found, candidate.score)
-            if below is None:
-                return _reject(candidate, f"the text does not say which code below {node.code}")
-            if len(children) > 1 and below.code != candidate.code:
-                applied = (*applied, f"{below.code} {_difference(node, below)}")
-            node = below
-        if node.code == candidate.code:
-            return candidate
-        return replace(candidate, code=node.code, applied=applied)
+            return [candidate if node.billable else _reject(candidate, f"{node.code} is a header")]
+        ends = yield from self._descend(self._summit(node), node, candidate)
+        return ends
+
+    def _descend(self, node: Node, found: Node, so_far: Candidate) -> Talk[list[Candidate]]:
+        if node.billable:
+            return [so_far if node.id == found.id else replace(so_far, code=node.code)]
+        children = self._tools.store.children(node)
+        below = yield from self._below(node, children, found, so_far.score)
+        if not below:
+            return [_reject(so_far, f"the text does not say which code below {node.code}")]
+        ends: list[Candidate] = []
+        for child in below:
+            applied = so_far.applied
+            if len(children) > 1 and child.id != found.id:
+                applied = (*applied, f"{child.code} {_difference(node, child)}")
+            ends += yield from self._descend(child, found, replace(so_far, applied=applied))
+        return ends
 
     def _summit(self, node: Node) -> Node:
         """Where the descent begins: unspecified codes are the remainders of their headers.
@@ -83,11 +92,11 @@ class _Asker:
             node = above
         return node
 
-    def _child(
+    def _below(
         self, node: Node, children: tuple[Node, ...], found: Node, score: float
-    ) -> Talk[Node | None]:
+    ) -> Talk[tuple[Node, ...]]:
         if len(children) == 1:
-            return children[0]
+            return children
         chars = all(len(c.code) == 8 and c.title.startswith(f"{node.title}, ") for c in children)
         step: Step = "seventh" if chars else "subdivision"
         options = tuple(
@@ -98,8 +107,8 @@ class _Asker:
             )
             for c in children
         )
-        chosen = yield from self._choose(step, options, several=False)
-        return children[chosen.numbers[0] - 1] if chosen and chosen.numbers else None
+        chosen = yield from self._choose(step, options, several=_one_sided(children))
+        return tuple(children[number - 1] for number in chosen.numbers) if chosen else ()
 
     def read(self, candidates: list[Candidate]) -> Talk[list[Candidate]]:
         """Asks which codes stand once their instructional notes have been read."""
@@ -146,6 +155,13 @@ class _Asker:
         if isinstance(reply, Fault):
             self.errors.append(failure("verify", reply))
         return reply if isinstance(reply, Chosen) else None
+
+
+def _one_sided(children: tuple[Node, ...]) -> bool:
+    """Whether these are a right and a left, and nothing for both."""
+    said = [frozenset(words(child.title)) for child in children]
+    sides = (any(side in each for each in said) for side in ("right", "left"))
+    return all(sides) and not any("bilateral" in each for each in said)
 
 
 def _difference(above: Node, below: Node) -> str:

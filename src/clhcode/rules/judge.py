@@ -13,6 +13,7 @@ LEAST = 0.75
 """Below this agreement an index entry is not taken for the phrase."""
 
 _SIDES = frozenset({"left", "right", "bilateral", "unilateral"})
+_BOTH = frozenset({"bilateral", "both"})
 _EMPTY = frozenset(words("unspecified other specified elsewhere classified side site type and or"))
 _LATER = frozenset(words("subsequent followup follow healing healed aftercare removal recheck"))
 _SEQUELA = frozenset(words("sequela sequelae late residual"))
@@ -38,6 +39,10 @@ def _subdivision(task: Choose) -> Chosen:
     said = frozenset(words(task.phrase))
     around = _around(task)
     own = _own_words(task.options)
+    if task.several and (said | around) & _BOTH:
+        sides = [n for n, each in enumerate(own, 1) if each & _SIDES]
+        if len(sides) == len(_SIDES & frozenset().union(*own)):
+            return Chosen(tuple(sides))
     scores = [_support(words_, said | (around & _SIDES)) for words_ in own]
     best = max(range(len(scores)), key=lambda i: (scores[i], _plainness(task.options[i]), -i))
     if scores[best] > 0:

@@ -22,7 +22,7 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 11
+SCHEMA = 12
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 INCLUSION, TABULAR, INDEX = 0, 1, 2

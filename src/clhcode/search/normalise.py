@@ -111,7 +111,8 @@ def key(parts: Iterable[str]) -> str:
 
 
 @cache
-def _table(name: str) -> tuple[tuple[str, ...], ...]:
+def table(name: str) -> tuple[tuple[str, ...], ...]:
+    """The rows of a data file of this room, without its header and comments."""
     lines = files("clhcode.search").joinpath("data", name).read_text("utf-8").splitlines()
     return tuple(tuple(line.split("\t")) for line in lines[1:] if line and line[0] != "#")
 
@@ -123,7 +124,7 @@ def abbreviations() -> dict[str, tuple[tuple[tuple[str, ...], str, frozenset[str
     A context is a set of normalised words one of which must stand in the same sentence.
     """
     found: dict[str, list[tuple[tuple[str, ...], str, frozenset[str]]]] = {}
-    for short, long, *rest in _table("abbreviations.tsv"):
+    for short, long, *rest in table("abbreviations.tsv"):
         context = rest[0].strip() if rest else ""
         upper = "upper" if context == "upper" else ""
         near = frozenset() if upper else frozenset(w for c in context.split(",") for w in words(c))
@@ -134,13 +135,13 @@ def abbreviations() -> dict[str, tuple[tuple[tuple[str, ...], str, frozenset[str
 @cache
 def generic() -> frozenset[str]:
     """Normalised words that name no condition when they stand alone (`generic.tsv`)."""
-    return frozenset(w for row in _table("generic.tsv") for w in words(row[0]))
+    return frozenset(w for row in table("generic.tsv") for w in words(row[0]))
 
 
 @cache
 def qualifiers() -> frozenset[str]:
     """Normalised words of side, course and degree, which may stand anywhere in a phrase."""
-    return frozenset(w for row in _table("qualifiers.tsv") for w in words(row[0]))
+    return frozenset(w for row in table("qualifiers.tsv") for w in words(row[0]))
 
 
 def expand(token: str, near: frozenset[str] | set[str]) -> tuple[str, ...]:

@@ -41,7 +41,10 @@ _SAID_FOR = (
 def of_title(title: str) -> Iterator[Wording]:
     """Wordings of a title or inclusion term of the Tabular List."""
     for text, distance in _shortened(title):
-        yield words(text), distance
+        said = words(text)
+        yield said, distance
+        if (ended := _ended(said)) != said:
+            yield ended, 1
         for other in _conjoined(text):
             yield words(other), distance + 1
         # "Bronchitis, acute" is said "acute bronchitis".
@@ -50,12 +53,26 @@ def of_title(title: str) -> Iterator[Wording]:
             yield words(f"{rest} {head}"), 2
         # "Pain in left wrist" is said "left wrist pain".
         if (turned := _SITED.match(text)) and "," not in text:
-            yield words(f"{turned[2]} {turned[1]}"), 2
+            said = words(f"{turned[2]} {turned[1]}")
+            yield said, 2
+            yield _ended(said), 2
         for pattern, names in _SAID_FOR:
             if site := pattern.match(text):
                 for name in names:
                     yield words(f"{name} {site[1]}"), 2
                     yield words(f"{site[1]} {name}"), 2
+
+
+_ENDS = ((("upper", "end"), "proximal"), (("lower", "end"), "distal"))
+
+
+def _ended(said: tuple[str, ...]) -> tuple[str, ...]:
+    """The same with the ends of a bone as notes name them: `proximal` for `upper end`."""
+    for (first, second), short in _ENDS:
+        for at in range(len(said) - 1):
+            if said[at] == first and said[at + 1] == second:
+                return (*said[:at], short, *said[at + 2 :])
+    return said
 
 
 def _shortened(title: str) -> Iterator[tuple[str, int]]:
@@ -146,6 +163,8 @@ def _orders(
     form: tuple[str, ...], subs: list[tuple[str, ...]], printed: int, turned: int
 ) -> Iterator[Wording]:
     """The printed order, and those a note has it in."""
+    if (ended := [_ended(sub) for sub in subs]) != subs:
+        yield from _orders(form, ended, min(2, printed + 1), turned)
     yield _join(form, *subs), printed
     if subs:
         yield _join(*reversed(subs), form), turned
