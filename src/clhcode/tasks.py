@@ -58,7 +58,7 @@ class Option:
         notes: Instructional notes of the Tabular List that bear on it.
         score: How well retrieval liked it, 0 to 1; 0 where nothing was retrieved.
         stands: Where the conditions behind it stand (step `set`): names of sections, and
-            `problem` where one is listed as a problem.
+            `problem` where an assessment or a list of diagnoses has it as a problem.
         asked_by: Codes whose notes ask for this one beside them (step `set`).
     """
 

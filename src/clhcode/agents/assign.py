@@ -136,7 +136,8 @@ def _stands(encounter: Encounter, claimed: _Claimed) -> Iterator[str]:
         if condition.section:
             yield condition.section
         first = condition.evidence[0] if condition.evidence else None
-        if first and listed(encounter.notes[first.note].text, first.begin):
+        assessed = condition.section in ("diagnoses", "assessment_plan")
+        if assessed and first and listed(encounter.notes[first.note].text, first.begin):
             yield "problem"
 
 

@@ -126,13 +126,13 @@ def _set(task: Choose) -> Chosen:
 
     An outpatient is coded for the conditions the visit dealt with (guideline IV.J): the
     problems the assessment lists, else all it speaks of, else all the note speaks of. Chronic
-    diseases of a past-history list, statuses and external causes come along, and what a code
-    taken asks for. For an inpatient every diagnosis counts that the stay dealt with
+    diseases of a past-history list, statuses, past cancers and external causes come along, and
+    what a code taken asks for. For an inpatient every diagnosis counts that the stay dealt with
     (section III), but neither findings without a diagnosis (III.B) nor, once a diagnosis is
     settled, the symptoms that led to it (II.A, I.B.5).
     """
     options = task.options
-    listed = [o for o in options if "problem" in o.stands and o.stands & _ASSESSED]
+    listed = [o for o in options if "problem" in o.stands]
     assessed = listed or [o for o in options if o.stands & _ASSESSED]
     if not assessed:
         return Chosen(tuple(range(1, len(options) + 1)))
@@ -142,6 +142,8 @@ def _set(task: Choose) -> Chosen:
     def reported(option: Option) -> bool:
         if option in assessed:
             return bool(listed) or not (settled and _is_symptom(option))
+        if option.code[:3] in ("Z86", "Z87"):
+            return inpatient
         if option.code[0] in "VWXYZ":
             return True
         if _is_symptom(option) or option.stands <= _OBSERVED:
