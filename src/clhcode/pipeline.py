@@ -56,10 +56,11 @@ def open_workplace(
     policy: Policy,
     choice: Choice,
     setting: Setting | None = None,
+    release: str | None = None,
     say: Callable[[str], None] = say_on_stderr,
 ) -> Workplace:
     """Opens classification, search and engine, building what has not been built yet."""
-    sources = choose()
+    sources = choose(release=release)
     store, key = open_store(sources, say)
     finder = open_finder(store, key, say)
     config: dict[str, object] = {
@@ -69,7 +70,7 @@ def open_workplace(
         "without": sorted(policy.without),
         "setting": setting,
         "tabular": sources.tabular.release,
-        "index": sources.index.release if sources.index else None,
+        "books": {file.kind: file.release for file in sources.books},
         "files": [Path(file.path).name for file in sources.files()],
         "sources": key,
     }

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, released
+
+NAMES = {
+    "index": "Alphabetic Index",
+    "external": "external-cause index",
+    "neoplasm": "neoplasm table",
+    "drug": "drug table",
+}
+"""The books that coding goes by, as people call them."""
 
 
-@click.command(cls=Examples, examples=("clh doctor",))
-def doctor() -> None:
+@click.command(cls=Examples, examples=("clh doctor", "clh doctor --release 2021"))
+@released
+def doctor(*, release: str | None) -> None:
     """Say what is installed, what is there, and what is missing."""
     import platform
     from importlib.metadata import version
@@ -32,7 +41,7 @@ def doctor() -> None:
     say("data", str(sources.home()))
     for file in [*sources.fetched(), sources.packaged()]:
         say("", f"{file.kind} FY{file.release}  {file.path}")
-    chosen = sources.choose()
+    chosen = sources.choose(release=release)
     say("in use", chosen.describe())
     say("cache", str(cache_home()))
     try:
@@ -45,7 +54,11 @@ def doctor() -> None:
     say("store", f"{meta['codes']} codes, {meta['billable']} billable, {meta['terms']} index terms")
     if meta["unknown_codes"] != "0":
         say("", f"{meta['unknown_codes']} index codes are not in the tabular and were dropped")
-    if chosen.index is None:
-        say("missing", "Alphabetic Index: `clh fetch icd10cm --from DIR` with the official XML")
-    elif chosen.index.release != chosen.tabular.release:
-        say("missing", f"index FY{chosen.tabular.release}: `clh fetch icd10cm --from DIR`")
+    missing = False
+    for kind, name in NAMES.items():
+        book = chosen.of(kind)
+        if book is None or book.release != chosen.tabular.release:
+            say("missing", f"{name} of FY{chosen.tabular.release}")
+            missing = True
+    if missing:
+        say("", f"`clh fetch icd10cm --release {chosen.tabular.release}`, or `--from` a folder")

@@ -6,7 +6,7 @@ from typing import cast
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, released
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.records import Sex
 
@@ -22,10 +22,17 @@ from clhcode.records import Sex
 @click.argument("codes", nargs=-1, metavar="CODE...")
 @click.option("--sex", type=click.Choice(("female", "male")), help="Sex on record.")
 @click.option("--age", type=click.IntRange(0, 150), help="Age in years.")
+@released
 @click.option("--explain", metavar="EDIT", help="What an edit means; `all` lists them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def edits(
-    codes: tuple[str, ...], sex: str | None, age: int | None, explain: str | None, *, as_json: bool
+    codes: tuple[str, ...],
+    sex: str | None,
+    age: int | None,
+    explain: str | None,
+    *,
+    release: str | None,
+    as_json: bool,
 ) -> int:
     """Check a set of codes against the rules.
 
@@ -49,7 +56,7 @@ def edits(
         return DONE
     if not codes:
         raise UserError("give the codes to check, or --explain EDIT")
-    store, _ = open_store(choose())
+    store, _ = open_store(choose(release=release))
     given = [(normal(code) or code, 1.0) for code in codes]
     claim = claim_of(given, store, cast("Sex | None", sex), age)
     found = check(claim)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, released
 from clhcode.errors import DONE, SOME_ROWS_FAILED
 
 if TYPE_CHECKING:
@@ -30,8 +30,11 @@ _NOTES_SHOWN = 12
 @click.argument("query", metavar='"TERM OR CODE"', nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--most", default=6, show_default=True, help="Matches of a term to show.")
+@released
 @click.option("--plain", is_flag=True, help="No colours.")
-def lookup(query: tuple[str, ...], *, as_json: bool, most: int, plain: bool) -> int:
+def lookup(
+    query: tuple[str, ...], *, as_json: bool, most: int, release: str | None, plain: bool
+) -> int:
     """Walk the classification from a term or a code.
 
     A term is looked up in the Alphabetic Index and among the titles; a code, with or without
@@ -43,7 +46,7 @@ def lookup(query: tuple[str, ...], *, as_json: bool, most: int, plain: bool) -> 
     from clhcode.search import lookup as looking
     from clhcode.search.find import open_finder
 
-    sources = choose()
+    sources = choose(release=release)
     store, key = open_store(sources)
     finder = open_finder(store, key)
     found = looking.lookup(" ".join(query), store, finder, most)

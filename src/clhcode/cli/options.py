@@ -39,6 +39,10 @@ class Examples(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
 
+released: Callable[[F], F] = click.option(
+    "--release", metavar="YEAR", help="Fiscal year of the classification; the newest otherwise."
+)
+
 in_and_out: Callable[[F], F] = decorated(
     click.option(
         "-o",
@@ -71,6 +75,7 @@ judging: Callable[[F], F] = decorated(
         type=click.Choice(("inpatient", "outpatient")),
         help="Overrides the encounter's own; without either, outpatient.",
     ),
+    released,
     click.option("--engine", help="What does the judging: `rules`."),
     click.option(
         "--without",

@@ -41,6 +41,7 @@ class Job:
     plain: bool
     policy: str
     setting: str | None
+    release: str | None
     engine: str | None
     without: tuple[str, ...]
     into_pipe: Shown
@@ -58,7 +59,7 @@ def execute(job: Job) -> int:
     choice = choose_engine(job.engine)
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     policy = policy_of(job.policy, job.without)
-    place = open_workplace(policy, choice, cast("Setting | None", job.setting))
+    place = open_workplace(policy, choice, cast("Setting | None", job.setting), job.release)
     if format_ != "text":
         _note(f"{place.sources.describe()} · {choice.name} ({choice.reason}) · {policy.name}")
     tally = _Tally(job.stages[-1])

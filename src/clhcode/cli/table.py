@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, released
 from clhcode.records import Encounter
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ VIEWS = {
     "--format", "format_", type=click.Choice(("text", "csv", "tsv")),
     help="Text on a terminal, CSV elsewhere, unless said otherwise.",
 )  # fmt: skip
+@released
 @click.option("--plain", is_flag=True, help="No colours.")
-def table(file: str, view: str, format_: str | None, *, plain: bool) -> None:
+def table(file: str, view: str, format_: str | None, *, release: str | None, plain: bool) -> None:
     """Show the codes, candidates or dropped codes of a table, flat.
 
     One line a code; `quotes` are words of the notes.
@@ -51,7 +52,7 @@ def table(file: str, view: str, format_: str | None, *, plain: bool) -> None:
     from clhcode.icd.store import open_store
     from clhcode.table.read import read
 
-    store, _ = open_store(choose())
+    store, _ = open_store(choose(release=release))
     source = read("-" if file == "-" else Path(file))
     rows = (
         line for batch in source for row in batch for line in _LINES[view](row.encounter, store)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 from xml.etree.ElementTree import ParseError
 
 from clhcode.errors import UserError
+from clhcode.icd.cells import read_cells
 from clhcode.icd.codes import Citation, citations, normal
-from clhcode.icd.index import References, Term, read_index
+from clhcode.icd.index import References, Term
+from clhcode.icd.lists import read_exempt
 from clhcode.icd.sources import File, Sources
 from clhcode.icd.tabular import Entry, read_tabular
 
 T = TypeVar("T")
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised whenever a table below changes, so that older stores are built anew."""
 
 _TABLES = """
@@ -28,7 +31,9 @@ create table seventh (node int, char text, meaning text, also text);
 create table instruction (id integer primary key, node int, kind text, text text);
 create table cite (instruction int, first int, last int);
 create table term (id integer primary key, parent int, last int, title text, modifiers text,
-                   code text, manifestation text, see text, see_also text, target int);
+                   code text, manifestation text, see text, see_also text, target int, book text);
+create table cell (term int, place int, code text);
+create table exempt (code text primary key) without rowid;
 """
 _INDEXES = """
 create unique index node_code on node (code);
@@ -37,6 +42,7 @@ create index seventh_node on seventh (node);
 create index instruction_node on instruction (node);
 create index cite_instruction on cite (instruction);
 create index term_parent on term (parent);
+create index cell_term on cell (term);
 """
 
 
@@ -46,20 +52,19 @@ def build(sources: Sources, path: Path) -> None:
     Raises:
         UserError: A source is not well-formed XML; the message names it.
     """
-    entries = _parsed(sources.tabular, read_tabular)
-    terms = _parsed(sources.index, read_index) if sources.index else []
+    entries = _parsed(sources.tabular, lambda stream: read_tabular(stream)[1])
     db = sqlite3.connect(path)
     with db:
         db.executescript(_TABLES)
         numbers = _tabular(db, entries)
-        unknown = _index(db, terms, numbers)
+        counts = _books(db, sources, numbers)
         meta = {
             "tabular": sources.tabular.release,
-            "index": sources.index.release if sources.index else "",
+            **{file.kind: file.release for file in sources.books},
             "codes": str(sum(e.kind == "code" for e in entries)),
             "billable": str(sum(e.billable for e in entries)),
-            "terms": str(len(terms)),
-            "unknown_codes": str(unknown),
+            "notes": str(sum(len(e.instructions) for e in entries)),
+            **{name: str(count) for name, count in counts.items()},
         }
         db.executemany("insert into meta values (?, ?)", meta.items())
         db.executescript(_INDEXES)
@@ -67,10 +72,10 @@ def build(sources: Sources, path: Path) -> None:
     db.close()
 
 
-def _parsed(file: File, read: Callable[[IO[bytes]], tuple[str, list[T]]]) -> list[T]:
+def _parsed(file: File, read: Callable[[IO[bytes]], T]) -> T:
     try:
         with file.open() as stream:
-            return read(stream)[1]
+            return read(stream)
     except (ParseError, OSError, EOFError) as error:
         raise UserError(f"{file.path}: not a readable {file.kind} file ({error})") from error
 
@@ -152,8 +157,33 @@ def _ranges(
     return [(n, last[n]) for n in found]
 
 
-def _index(db: sqlite3.Connection, terms: list[Term], numbers: dict[str, int]) -> int:
-    """Writes the index, without codes the tabular does not know; returns their count."""
+def _books(db: sqlite3.Connection, sources: Sources, numbers: dict[str, int]) -> Counter[str]:
+    """Writes what is joined to the tabular, without codes it does not know; counts both."""
+    counts: Counter[str] = Counter(terms=0, cells=0, exempt_codes=0, unknown_codes=0)
+    begin = 0
+    for file in sources.books:
+        if file.kind == "poa":
+            exempt = _parsed(file, lambda stream: set(read_exempt(stream)))
+            db.executemany("insert into exempt values (?)", ((c,) for c in exempt & set(numbers)))
+            counts["exempt_codes"] = len(exempt & set(numbers))
+            continue
+        _, terms, cells = _parsed(file, read_cells)
+        counts["unknown_codes"] += _terms(db, terms, numbers, begin, file.kind)
+        for cell in cells:
+            code = _known(cell.code, numbers)
+            counts["cells" if code else "unknown_codes"] += 1
+            if code:
+                row = (cell.term + begin, cell.column, code)
+                db.execute("insert into cell values (?, ?, ?)", row)
+        counts["terms"] += len(terms) if file.kind in ("index", "external") else 0
+        begin += len(terms)
+    return counts
+
+
+def _terms(
+    db: sqlite3.Connection, terms: list[Term], numbers: dict[str, int], begin: int, book: str
+) -> int:
+    """Writes the terms of one book, numbered from `begin`; returns the count of unknown codes."""
     references, unknown = References(terms), 0
     for term in terms:
         code, bracketed = _known(term.code, numbers), _known(term.manifestation, numbers)
@@ -164,18 +194,19 @@ def _index(db: sqlite3.Connection, terms: list[Term], numbers: dict[str, int]) -
         onward = term.see or (term.see_also if code is None else None)
         target = references.resolve(onward) if onward else None
         db.execute(
-            "insert into term values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into term values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                term.number,
-                term.parent,
-                term.last,
+                term.number + begin,
+                None if term.parent is None else term.parent + begin,
+                term.last + begin,
                 term.title,
                 "\n".join(term.modifiers),
                 code,
                 bracketed,
                 term.see,
                 term.see_also,
-                target if target != term.number else None,
+                None if target in (None, term.number) else target + begin,
+                book,
             ),
         )
     return unknown

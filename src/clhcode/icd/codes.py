@@ -27,8 +27,12 @@ def normal(typed: str) -> str | None:
     text = typed.strip().upper()
     if not _TYPED.fullmatch(text):
         return None
-    text = text.rstrip("-").replace(".", "")
-    return text if len(text) == 3 else f"{text[:3]}.{text[3:]}"
+    return dotted(text.rstrip("-").replace(".", ""))
+
+
+def dotted(plain: str) -> str:
+    """The printed form of a code written without its dot."""
+    return plain if len(plain) <= 3 else f"{plain[:3]}.{plain[3:]}"
 
 
 def with_seventh(code: str, char: str) -> str:

@@ -40,21 +40,37 @@ class Term:
 
 
 def read_index(stream: IO[bytes]) -> tuple[str, list[Term]]:
-    """Reads a whole index: the `version` it names and its terms in preorder."""
+    """Reads a whole index: the `version` it names and its terms in preorder.
+
+    The index of diseases and that of external causes have the same form.
+    """
     root = ElementTree.parse(stream).getroot()
+    return (root.findtext("version") or "").strip(), read_terms(root)[0]
+
+
+def read_terms(root: ElementTree.Element) -> tuple[list[Term], list[ElementTree.Element]]:
+    """The terms below a root in preorder, each with the element it was read from."""
     terms: list[Term] = []
+    elements: list[ElementTree.Element] = []
     for letter in root.iterfind("letter"):
         for main in letter.iterfind("mainTerm"):
-            _read(main, None, 0, terms)
-    return (root.findtext("version") or "").strip(), terms
+            _read(main, None, 0, terms, elements)
+    return terms, elements
 
 
-def _read(element: ElementTree.Element, parent: int | None, level: int, terms: list[Term]) -> None:
+def _read(
+    element: ElementTree.Element,
+    parent: int | None,
+    level: int,
+    terms: list[Term],
+    elements: list[ElementTree.Element],
+) -> None:
     number = len(terms)
     title, modifiers = _title(element.find("title"))
     terms.append(Term(number, parent, level, number, title))
+    elements.append(element)
     for child in element.iterfind("term"):
-        _read(child, number, level + 1, terms)
+        _read(child, number, level + 1, terms, elements)
     terms[number] = Term(
         number,
         parent,

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,14 +19,22 @@ from clhcode.errors import UserError
 from clhcode.places import cache_home, data_home
 
 _HEAD = 4096
-_TITLES = (
-    ("EXTERNAL CAUSE", "external cause index"),
-    ("NEOPLASM", "neoplasm table"),
-    ("DRUG", "drug table"),
-    ("INDEX TO DISEASES", "index"),
+_MARKS = (
+    ("<ICD10CM.tabular", "tabular"),
+    ("EXTERNAL CAUSE", "external"),
+    ('<head col="1">Neoplasm', "neoplasm"),
+    ('<head col="1">Substance', "drug"),
+    ("<ICD10CM.index", "index"),
 )
-READ = ("tabular", "index")
-"""The kinds of file that are read today."""
+"""What the first lines of an official XML file hold, the most telling first."""
+_ORDER = re.compile(r"\d{5} [A-Z]\d[0-9A-Z]{1,5} +[01] ")
+_EXEMPT = re.compile(r"Order(?P<year>\d\d)\s+POA")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+BOOKS = ("index", "external", "neoplasm", "drug", "poa")
+"""What is joined to a tabular: of its own year, or else of the newest there is."""
+TABLES = ("external", "neoplasm", "drug")
+KINDS = ("tabular", *BOOKS, "order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,9 @@ class File:
     """An official file.
 
     Attributes:
-        kind: `tabular`, `index`, or a kind not read yet.
-        release: The fiscal year it names.
+        kind: One of `KINDS`: the Tabular List, the Alphabetic Index, the external-cause
+            index, the neoplasm and drug tables, the codes exempt from POA, the order file.
+        release: The fiscal year it names; empty where neither it nor its name says one.
     """
 
     path: Path
@@ -44,7 +52,7 @@ class File:
     release: str
 
     def open(self) -> IO[bytes]:
-        """Its XML, unpacked."""
+        """Its contents, unpacked."""
         return open_plain(self.path)
 
 
@@ -53,17 +61,22 @@ class Sources:
     """What a classification is built of."""
 
     tabular: File
-    index: File | None
+    books: tuple[File, ...] = ()
+
+    def of(self, kind: str) -> File | None:
+        """The file of a kind in `BOOKS`, where there is one."""
+        return next((file for file in self.books if file.kind == kind), None)
 
     def describe(self) -> str:
         """One line for people: which releases these are."""
         text = f"ICD-10-CM FY{self.tabular.release}"
-        if self.index is None:
-            return f"{text}, no Alphabetic Index"
-        return f"{text} + index FY{self.index.release}"
+        index = self.of("index")
+        text += f" + index FY{index.release}" if index else ", no Alphabetic Index"
+        tables = sorted({file.release for file in self.books if file.kind in TABLES})
+        return text + (f" + tables FY{', FY'.join(tables)}" if tables else "")
 
     def files(self) -> tuple[File, ...]:
-        return (self.tabular,) if self.index is None else (self.tabular, self.index)
+        return (self.tabular, *self.books)
 
 
 def open_plain(path: Path) -> IO[bytes]:
@@ -84,15 +97,16 @@ def identify(path: Path) -> File | None:
             head = stream.read(_HEAD).decode("utf-8", "replace")
     except (OSError, EOFError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-    version = re.search(r"<version>\s*(\d{4})", head)
-    release = version[1] if version else ""
-    if "<ICD10CM.tabular" in head:
-        return File(path, "tabular", release)
-    if "<ICD10CM.index" not in head:
-        return None
-    title = re.search(r"<title>([^<]*)", head)
-    named = title[1].upper() if title else ""
-    return File(path, next((kind for word, kind in _TITLES if word in named), "other"), release)
+    if head.lstrip("\ufeff").startswith("<?xml") or "<ICD10CM" in head:
+        version = re.search(r"<version>\s*(\d{4})", head)
+        kind = next((kind for mark, kind in _MARKS if mark in head), None)
+        return File(path, kind, version[1] if version else "") if kind else None
+    if exempt := _EXEMPT.match(head):
+        return File(path, "poa", f"20{exempt['year']}")
+    if _ORDER.match(head):
+        year = _YEAR.search(path.name)
+        return File(path, "order", year[0] if year else "")
+    return None
 
 
 def home() -> Path:
@@ -120,60 +134,37 @@ def fetched() -> Iterator[File]:
                 yield File(path, file.kind, folder.name)
 
 
-def choose(given: list[File] | None = None) -> Sources:
-    """The newest tabular at hand, with its own year's index or else the newest index.
+def choose(given: list[File] | None = None, release: str | None = None) -> Sources:
+    """The newest tabular at hand, with its own year's books or else the newest.
 
     Args:
         given: Files to choose from instead of the user's and the package's.
+        release: The fiscal year to use instead of the newest.
+
+    Raises:
+        UserError: There is no tabular, or none of this release.
     """
     files = [*fetched(), packaged()] if given is None else given
     tabulars = [f for f in files if f.kind == "tabular"]
     if not tabulars:
         raise UserError("no Tabular List among the files")
-    tabular = max(tabulars, key=lambda f: f.release)
-    indexes = [f for f in files if f.kind == "index"]
-    index = max(indexes, key=lambda f: (f.release == tabular.release, f.release), default=None)
-    return Sources(tabular, index)
-
-
-def install(folder: Path, release: str | None) -> tuple[list[File], list[File]]:
-    """Copies the official files of a folder into the user's data folder.
-
-    Args:
-        folder: Searched with everything below it.
-        release: Only this year; a file that names no year is taken as of this one.
-
-    Returns:
-        The files installed, and the official files passed over: of another year, or of
-        a kind not read yet.
-
-    Raises:
-        UserError: The folder is not there, or holds nothing to install.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder (give the one with the official files)")
-    taken, passed = [], []
-    paths = sorted(p for p in folder.rglob("*.xml*") if p.is_file())
-    for file in (f for p in paths if (f := identify(p))):
-        year = file.release or release or ""
-        if file.kind not in READ or not year or (release and year != release):
-            passed.append(file)
-            continue
-        target = home() / year / f"icd10cm-{file.kind}.xml"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        with file.open() as stream, part.open("wb") as out:
-            try:
-                shutil.copyfileobj(stream, out)
-            except (OSError, EOFError) as error:
-                part.unlink(missing_ok=True)
-                raise UserError(f"{file.path}: broken off or damaged ({error})") from error
-        os.replace(part, target)
-        taken.append(File(target, file.kind, year))
-    if not taken:
-        of = f" of {release}" if release else ""
-        raise UserError(f"{folder}: holds no tabular or index XML{of} (plain or .gz)")
-    return taken, passed
+    wanted = [f for f in tabulars if release in (None, f.release)]
+    if not wanted:
+        there = ", ".join(sorted({f.release for f in tabulars}))
+        raise UserError(
+            f"no Tabular List of FY{release} at hand (there are: {there});"
+            f" `clh fetch icd10cm --release {release}` gets it"
+        )
+    tabular = max(wanted, key=lambda f: f.release)
+    books = (
+        max(
+            (f for f in files if f.kind == kind),
+            key=lambda f: (f.release == tabular.release, f.release),
+            default=None,
+        )
+        for kind in BOOKS
+    )
+    return Sources(tabular, tuple(book for book in books if book))
 
 
 def digest(sources: Sources, salt: str) -> str:

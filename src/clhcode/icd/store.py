@@ -56,7 +56,11 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term of the Alphabetic Index; see `clhcode.icd.index.Term`."""
+    """A term of an index or a row of a table; see `clhcode.icd.index.Term`.
+
+    Attributes:
+        book: The file it is from: `index`, `external`, `neoplasm` or `drug`.
+    """
 
     id: int
     parent: int | None
@@ -68,6 +72,7 @@ class Term:
     see: str | None
     see_also: str | None
     target: int | None
+    book: str = "index"
 
 
 class Store:
@@ -151,6 +156,20 @@ class Store:
         """The terms one level below."""
         rows = self._db.execute("select * from term where parent = ? order by id", (term.id,))
         return tuple(map(_term, rows.fetchall()))
+
+    def cells(self) -> Iterator[tuple[int, int, str]]:
+        """All cells of the neoplasm and drug tables: (term, column, code)."""
+        yield from self._db.execute("select term, place, code from cell order by term, place")
+
+    def cell(self, term: Term) -> dict[int, str]:
+        """The codes of one row of a table, by column; see `clhcode.icd.cells`."""
+        query = "select place, code from cell where term = ? order by place"
+        return dict(self._db.execute(query, (term.id,)))
+
+    def exempt(self, node: Node) -> bool:
+        """Whether a code needs no present-on-admission indicator."""
+        query = "select 1 from exempt where code = ?"
+        return self._db.execute(query, (node.code,)).fetchone() is not None
 
     def nodes(self) -> Iterator[Node]:
         """All nodes in preorder."""

@@ -18,20 +18,22 @@ from pathlib import Path
 
 import marisa_trie
 
+from clhcode.icd.index import alternatives
 from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 12
+SCHEMA = 13
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
-INCLUSION, TABULAR, INDEX = 0, 1, 2
+INCLUSION, TABULAR, TABLE, INDEX = 0, 1, 2, 3
 """What an entry is, least telling first: many an inclusion term leans on the title above it."""
 _FOLLOWED = 4  # see -> see -> see: longer chains do not occur
 
 _TABLES = """
 create table entry (name text primary key, numbers blob) without rowid;
 create table wording (id integer primary key, entries blob);
+create table alias (said text primary key, means text) without rowid;
 create table posting (word text primary key, entries blob) without rowid;
 """
 
@@ -84,6 +86,7 @@ def build(store: Store, database: Path, trie: Path) -> None:
             "insert into posting values (?, ?)",
             ((word, numbers.tobytes()) for word, numbers in postings.items()),
         )
+        db.executemany("insert or ignore into alias values (?, ?)", _aliases(store))
         numbered = marisa_trie.Trie(leads.keys())
         db.executemany(
             "insert into wording values (?, ?)",
@@ -106,7 +109,9 @@ def _entries(store: Store) -> Iterator[Source]:
     for serial, at, text in store.inclusions():
         if nodes[at].kind == "code":
             yield Source(INCLUSION, serial, at, text, tuple(phrases.of_title(text)))
-    yield from _terms(store, {node.code: node.id for node in nodes.values()})
+    numbers = {node.code: node.id for node in nodes.values()}
+    yield from _terms(store, numbers)
+    yield from _cells(store, numbers)
 
 
 def _expanded(node: Node, nodes: dict[int, Node]) -> bool:
@@ -123,6 +128,8 @@ def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
     paths: dict[int, tuple[str, ...]] = {}
     main: Term | None = None
     for term in terms.values():
+        if term.book not in ("index", "external"):
+            continue
         main = term if main is None or term.parent is None else main
         above = paths[term.parent] if term.parent is not None else ()
         paths[term.id] = path = (*above, term.title)
@@ -136,6 +143,42 @@ def _terms(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
                 phrases.of_path(path, [m for m in term.modifiers if m != "s"], leading)
             )
             yield Source(INDEX, term.id, numbers[code], text, wordings)
+
+
+def _cells(store: Store, numbers: dict[str, int]) -> Iterator[Source]:
+    """Rows of the neoplasm and drug tables, each column as it is said in a note."""
+    paths: dict[int, tuple[Term, ...]] = {}
+    for term in store.terms():
+        above = paths[term.parent] if term.parent is not None and term.parent in paths else ()
+        if term.book in ("neoplasm", "drug"):
+            paths[term.id] = (*above, term)
+    for number, column, code in store.cells():
+        path = paths[number]
+        neoplasm = path[-1].book == "neoplasm"
+        # Every row of the neoplasm table stands below "Neoplasm, neoplastic".
+        titles = [term.title for term in (path[1:] if neoplasm else path)]
+        said = phrases.NEOPLASM[column] if neoplasm else phrases.DRUG[column]
+        wordings = [w for name in said for w in phrases.of_cell(name, titles)]
+        if wordings:
+            text = f"{said[0]} {' '.join(titles)}"
+            yield Source(TABLE, cell_number(number, column), numbers[code], text, tuple(wordings))
+
+
+def cell_number(term: int, column: int) -> int:
+    """One number for a cell of a table."""
+    return term * 8 + column
+
+
+def _aliases(store: Store) -> Iterator[tuple[str, str]]:
+    """Words for a kind of tumor that the index sends to the neoplasm table by behaviour."""
+    for term in store.terms():
+        onward = (term.see or term.see_also or "").lower()
+        if term.parent is None and term.code is None and onward.startswith("neoplasm"):
+            kind = next((k for k in phrases.BEHAVIOUR if k in onward), None)
+            for form in alternatives(term.title):
+                said = words(form)
+                if kind and len(said) == 1:
+                    yield said[0], key(words(phrases.BEHAVIOUR[kind])).strip()
 
 
 def _follow(term: Term, terms: dict[int, Term]) -> str | None:

@@ -12,16 +12,21 @@ from pathlib import Path
 
 import marisa_trie
 
+from clhcode.icd.cells import DRUG, NEOPLASM
 from clhcode.icd.store import Node, Store, Term, built, say_on_stderr
 from clhcode.search import dictionary, phrases
 from clhcode.search.normalise import expand, key, qualifiers, split, words
 
-SOURCES = ("inclusion", "tabular", "index")
+SOURCES = ("inclusion", "tabular", "table", "index")
 _MOST_POSTINGS = 3_000
 _EXACT = (1.0, 0.99, 0.97)
 """Score of a dictionary wording by its distance from the printed form."""
 _QUALIFIED = 0.02
 """What it loses where qualifiers of the phrase had to be left out."""
+
+
+COLUMNS = {"neoplasm": NEOPLASM, "drug": DRUG}
+"""The columns of the tables, by book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Match:
 
     Attributes:
         path: The walk to it: index terms (`see ...` included), or titles.
-        source: `index`, `tabular` or `inclusion`.
+        source: `index`, `table` (of neoplasms or drugs), `tabular` or `inclusion`.
         score: 1 for the printed wording; below 0.95 for shared words (the Dice
             coefficient weighted by inverse document frequency).
         manifestation: The code the index prints in brackets beside it.
@@ -87,8 +92,9 @@ class Finder:
     def look_up(self, content: Sequence[str], most: int = 10) -> tuple[Match, ...]:
         """As `find`, from content words that are normalised already."""
         scored: dict[int, float] = dict(self._retrieved(tuple(content), 4 * most))
-        core = [word for word in content if word not in qualifiers()]
-        scored |= {n: _EXACT[d] - _QUALIFIED for n, d in self.leads(key(core))}
+        for core in self._variants(content):
+            for n, d in self.leads(key(core)):
+                scored[n] = max(scored.get(n, 0.0), _EXACT[d] - _QUALIFIED)
         scored |= {n: _EXACT[d] for n, d in self.leads(key(content))}
         sources, nodes = self._entries.source, self._entries.node
         # The index is the coder's way in: at equal scores it comes before the titles, and those
@@ -100,6 +106,22 @@ class Finder:
             if len(best) == most:
                 break
         return tuple(self._match(number, scored[number]) for number in best.values())
+
+    def _variants(self, content: Sequence[str]) -> Iterator[list[str]]:
+        """The phrase without its qualifiers, and with plain words for kinds of tumors."""
+        core = [word for word in content if word not in qualifiers()]
+        yield core
+        for words_ in (content, core):
+            if any(word in self._aliases for word in words_):
+                yield self._plain(words_)
+
+    def _plain(self, content: Sequence[str]) -> list[str]:
+        return [plain for word in content for plain in self._aliases.get(word, (word,))]
+
+    @cached_property
+    def _aliases(self) -> dict[str, list[str]]:
+        rows = self._db.execute("select said, means from alias")
+        return {said: means.split(" ") for said, means in rows}
 
     def _leads(self, said: str) -> tuple[tuple[int, int], ...]:
         """Entries of a dictionary key, each with its distance from the printed form."""
@@ -171,8 +193,15 @@ class Finder:
             return Match(node, (node.title,), name, score)
         if source == dictionary.INCLUSION:
             return Match(node, (node.title, self.store.inclusion(ref)[1]), name, score)
+        if source == dictionary.TABLE:
+            return Match(node, self._row(*divmod(ref, 8)), name, score)
         path, term = self._walk(self.store.term(ref))
         return Match(node, path, name, score, term.manifestation)
+
+    def _row(self, number: int, column: int) -> tuple[str, ...]:
+        """The path of a cell: down the rows of its table, then the column."""
+        term = self.store.term(number)
+        return (*self.store.term_path(term), COLUMNS[term.book][column])
 
     def _walk(self, term: Term) -> tuple[tuple[str, ...], Term]:
         """The path of a term, through its cross references to the term with the code."""
@@ -205,10 +234,15 @@ class Finder:
         for number in range(at + 1, min(len(content), at + 2 * phrases.MOST_WORDS)):
             if content[number] not in qualifiers():
                 core.append(number)
-        if len(core) > 1 and core[-1] - core[0] >= len(core):
-            length = self.longest([content[number] for number in core])
-            if length > 1:
-                end = max(end, core[length - 1] + 1)
+        for plain in (False, True):
+            said = [content[number] for number in core]
+            if plain:
+                # Each word stays one word: only the place of the last one counts.
+                said = [self._aliases.get(word, [word])[-1] for word in said]
+            if said != list(content[at : at + len(said)]):
+                length = self.longest(said)
+                if length > 1:
+                    end = max(end, core[length - 1] + 1)
         return end
 
 

@@ -38,6 +38,44 @@ _SAID_FOR = (
 """What a note says for the classification's neoplasms."""
 
 
+NEOPLASM = {
+    2: ("cancer", "carcinoma", "malignant neoplasm", "malignancy", "malignant tumor"),
+    3: ("metastasis", "metastatic cancer", "secondary malignant neoplasm"),
+    4: ("carcinoma situ",),
+    5: ("benign neoplasm", "benign tumor"),
+    6: ("neoplasm uncertain behavior",),
+    7: ("neoplasm", "tumor"),
+}
+"""What a note calls the columns of the neoplasm table; see `clhcode.icd.cells`."""
+DRUG = {
+    2: ("poisoning", "overdose", "accidental overdose", "toxicity"),
+    3: ("intentional overdose", "intentional poisoning", "suicide attempt"),
+    4: (),
+    5: (),
+    6: ("adverse effect", "side effect", "adverse reaction"),
+    7: ("underdosing", "noncompliance"),
+}
+BEHAVIOUR = {
+    "in situ": "carcinoma situ",
+    "malignant": "cancer",
+    "benign": "benign tumor",
+    "uncertain": "neoplasm uncertain behavior",
+    "unspecified": "tumor",
+}
+"""What the index names behind "see Neoplasm", and the wording it stands for."""
+
+
+def of_cell(name: str, path: Sequence[str]) -> Iterator[Wording]:
+    """Wordings of a column and a row of a table: `cancer` and `lung`, `upper lobe`."""
+    head = words(name)
+    rows: list[list[tuple[str, ...]]] = [[]]
+    for part in path:
+        forms = [words(form) for form in re.split(r",\s*", _PLACES.sub(" ", part)) if form]
+        rows = [[*row, form] for row in rows for form in forms[:3]]
+    for row in rows:
+        yield from _orders(head, row, 1, 2)
+
+
 def of_title(title: str) -> Iterator[Wording]:
     """Wordings of a title or inclusion term of the Tabular List."""
     for text, distance in _shortened(title):
