@@ -39,12 +39,12 @@ def packaged():
 
 @pytest.fixture(scope="session")
 def indexed():
-    """The packaged tabular with the rebuilt index of 2025."""
+    """The packaged tabular with the rebuilt index and the tables of 2025."""
     from clhcode.icd.sources import choose, identify
     from clhcode.icd.sources import packaged as file
 
-    index = identify(shared("icd10cm", "FY2025", "icd10cm_index_2025_rebuilt.xml.gz"))
-    return choose([file(), index])
+    books = (identify(path) for path in sorted(shared("icd10cm", "FY2025").glob("*.xml.gz")))
+    return choose([file(), *(book for book in books if book)])
 
 
 @pytest.fixture(scope="session")

@@ -46,10 +46,11 @@ class _Claimed:
 
 def assign(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
     """Merges, asks for the set, settles it by the edits, and sequences it."""
-    claimed = _merge(encounter) if "merging" not in tools.policy.without else _each(encounter)
+    merging = "merging" not in tools.policy.without
+    claimed = _merge(encounter) if merging else _each(encounter)
     errors = encounter.errors
     dropped: list[Dropped] = []
-    if claimed and tools.policy.enforce:
+    if claimed and merging and tools.policy.enforce:
         (reply,) = yield [_question(encounter, claimed, tools)]
         if isinstance(reply, Fault):
             errors = (*errors, failure("assign", reply))

@@ -126,10 +126,10 @@ def _set(task: Choose) -> Chosen:
 
     An outpatient is coded for the conditions the visit dealt with (guideline IV.J): the
     problems the assessment lists, else all it speaks of, else all the note speaks of. Chronic
-    diseases of a past-history list, statuses, past cancers and external causes come along, and
-    what a code taken asks for. For an inpatient every diagnosis counts that the stay dealt with
-    (section III), but neither findings without a diagnosis (III.B) nor, once a diagnosis is
-    settled, the symptoms that led to it (II.A, I.B.5).
+    diseases of a past-history list, statuses, past cancers and external causes come along, what
+    a code taken asks for, and what says more of an unspecified one. For an inpatient every
+    diagnosis counts that the stay dealt with (section III), but neither findings without a
+    diagnosis (III.B) nor, once one is settled, the symptoms that led to it (II.A, I.B.5).
     """
     options = task.options
     listed = [o for o in options if "problem" in o.stands]
@@ -151,8 +151,21 @@ def _set(task: Choose) -> Chosen:
         return inpatient or "past_history" in option.stands
 
     taken = {o.code for o in options if reported(o)}
-    kept = [n for n, o in enumerate(options, 1) if o.code in taken or o.asked_by & taken]
+    if not any(code[0] in "ST" for code in taken):
+        # How it happened is said of an injury (I.C.20.a).
+        taken = {code for code in taken if code[0] not in "VWXY"}
+    vague = {o.code[:3] for o in options if o.code in taken and _is_vague(o)}
+    kept = [
+        number
+        for number, option in enumerate(options, 1)
+        if option.code in taken or option.asked_by & taken or option.code[:3] in vague
+    ]
     return Chosen(tuple(kept))
+
+
+def _is_vague(option: Option) -> bool:
+    """Whether what the note says elsewhere may be the same disease, more precisely."""
+    return "unspecified" in option.text.lower() or "without complication" in option.text.lower()
 
 
 def _is_symptom(option: Option) -> bool:

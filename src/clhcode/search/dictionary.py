@@ -23,7 +23,7 @@ from clhcode.icd.store import Node, Store, Term
 from clhcode.search import phrases
 from clhcode.search.normalise import JOINING, key, words
 
-SCHEMA = 13
+SCHEMA = 14
 """Raised whenever what is written changes, so that older dictionaries are built anew."""
 
 INCLUSION, TABULAR, TABLE, INDEX = 0, 1, 2, 3

@@ -30,7 +30,7 @@ _BRITISH = (
     (re.compile(r"yse(?=d?$)"), "yze"),
     (re.compile(r"(?<=[bt])re$"), "er"),
 )
-_IRREGULAR = {
+_IRREGULAR: dict[str, str] = {
     "diagnoses": "diagnosis",
     "vertebrae": "vertebra",
     "bronchi": "bronchus",
@@ -50,6 +50,14 @@ _IRREGULAR = {
     "pelves": "pelvis",
     "testes": "testis",
     "aids": "aids",
+    **dict.fromkeys(("fell", "fallen", "falling"), "fall"),
+    **dict.fromkeys(("slipped", "slipping"), "slip"),
+    **dict.fromkeys(("tripped", "tripping"), "trip"),
+    **dict.fromkeys(("stumbled", "stumbling"), "stumble"),
+    **dict.fromkeys(("struck", "striking"), "strike"),
+    **dict.fromkeys(("twisted", "twisting"), "twist"),
+    **dict.fromkeys(("bitten", "biting"), "bite"),
+    "golfing": "golf",
 }
 # stenoses, metastases, prostheses: the singular ends in -is.
 _GREEK = re.compile(r"(?:[rtnc]o|sta|the|lep|gno|ly)ses$")

@@ -17,6 +17,7 @@ _VAGUE = re.compile(
 )
 _ELSEWHERE = re.compile(r"(?i),? not elsewhere classified$")
 _VAGUE_FIRST = re.compile(r"(?i)^(?:unspecified|other specified) ")
+_ONE_OR_OTHER = re.compile(r"^([\w-]+) or ([\w-]+)$")
 _WITH = re.compile(r"(?i)\bwith\b")
 _AND = re.compile(r"(?i)\b(?:and|or)\b(?:/or\b)?")
 _PLACES = re.compile(r"(?i)\b(?:unspecified|nos|nec)\b")
@@ -145,7 +146,15 @@ def of_path(
         modifiers: Nonessential modifiers of the last term; each may be said or not.
         leading: Those of the main term, where it is not the last.
     """
+    for number, part in enumerate(path):
+        # "Fall > due to > ice or snow" is a fall on either.
+        if number and (either := _ONE_OR_OTHER.match(part)):
+            for one in either.groups():
+                yield from of_path((*path[:number], one, *path[number + 1 :]), modifiers, leading)
+            return
     head, *below = path
+    if head == "Activity" and len(below) == 1:
+        yield words(f"playing {below[0]}"), 2
     subs = [words(_AND.sub(" ", _PLACES.sub(" ", part))) for part in below]
     forms = _heads(head)
     joined = [_with_and(part, said) for part, said in zip(below, subs, strict=True)]

@@ -188,6 +188,15 @@ class TestVerify:
         _, (task, *_), _ = self.verified(tools, "S82.22", Chosen(()))
         assert [o.code for o in task.options][:3] == ["S82.221", "S82.222", "S82.223"]
         assert all(o.code.startswith("S82.22") for o in task.options)
+
+    def test_both_sides_are_two_codes_where_no_code_says_both(self, tools):
+        before = encounter(conditions=(condition("asthma", candidate("M77.0")),))
+        answers = Chosen((2, 3)), Chosen((1, 2))
+        after, (first, _) = run(verify, before, tools, *answers)
+        found = after.conditions[0].candidates
+        assert [c.code for c in found] == ["M77.01", "M77.02"]
+        assert first.several
+        _, (task, *_), _ = self.verified(tools, "I50", Chosen(()))
         assert not task.several
 
     def test_a_text_that_does_not_say_is_rejected_with_the_reason(self, tools):

@@ -81,7 +81,7 @@ def test_a_damaged_source_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     broken = tmp_path / "broken.xml"
     broken.write_bytes(packaged().path.read_bytes()[:100_000])
-    sources = Sources(File(broken, "tabular", "2026"), None)
+    sources = Sources(File(broken, "tabular", "2026"))
     with pytest.raises(UserError, match=r"broken\.xml: not a readable tabular"):
         open_store(sources, say=lambda line: None)
     assert not list(tmp_path.glob("clh/*.sqlite*"))
@@ -97,7 +97,12 @@ def test_the_newest_tabular_is_joined_with_its_own_years_index(tmp_path):
         file("index", "2024"),
         file("index", "2025"),
     )
-    assert choose([t25, t26, i24, i25]) == Sources(t26, i25)
-    assert choose([t25, i25, i24]) == Sources(t25, i25)
-    assert choose([t25, i24, file("index", "2026"), i25]) == Sources(t25, i25)
-    assert choose([t26]) == Sources(t26, None)
+    assert choose([t25, t26, i24, i25]) == Sources(t26, (i25,))
+    assert choose([t25, i25, i24]) == Sources(t25, (i25,))
+    assert choose([t25, i24, file("index", "2026"), i25]) == Sources(t25, (i25,))
+    assert choose([t26]) == Sources(t26)
+    assert choose([t25, t26, i25], release="2025") == Sources(t25, (i25,))
+    with pytest.raises(UserError, match=r"no Tabular List of FY2019 at hand .*2025, 2026"):
+        choose([t25, t26], release="2019")
+    tables = file("drug", "2026"), file("neoplasm", "2025")
+    assert choose([t26, *tables]).of("neoplasm") == tables[1]
