@@ -38,7 +38,7 @@ def fetch(name: str, source: Path | None, release: str | None) -> None:
     Tabular List, Alphabetic Index, external-cause index, neoplasm and drug tables, order file
     and the codes exempt from POA reporting, of any fiscal year. They are recognised by their
     contents, whatever their names, and copied into your data folder, where every command
-    finds them.
+    finds them. Downloads go on where they broke off; CLH_ICD10CM_MIRROR names another server.
     """
     from clhcode.icd.install import install
 

@@ -1,0 +1,110 @@
+"""`clh fetch`: from a server that breaks off, from zips, from real folders."""
+
+import http.server
+import io
+import threading
+import zipfile
+
+import pytest
+
+from tests.cli.run import clh, complaint, text
+from tests.conftest import shared
+
+SMALL = (
+    b'<?xml version="1.0"?><ICD10CM.tabular><version>2031</version><chapter><name>1</name>'
+    b'<desc>Some diseases (A00-B99)</desc><section id="A00-A09"><desc>Infections (A00-A09)</desc>'
+    b"<diag><name>A00</name><desc>Cholera</desc></diag></section></chapter></ICD10CM.tabular>"
+)
+
+
+def zipped(**members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"Table and Index/{name}.xml", content)
+    return out.getvalue()
+
+
+@pytest.fixture
+def server():
+    """Serves `files`; answers ranges; breaks the first answer off after `cut` bytes."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        files, asked, cut = {}, [], None
+
+        def do_GET(self):
+            self.asked.append((self.path, self.headers.get("Range")))
+            content = next((c for end, c in self.files.items() if self.path.endswith(end)), None)
+            if content is None:
+                self.send_error(404)
+                return
+            begin = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+            self.send_response(206 if begin else 200)
+            self.send_header("Content-Length", str(len(content) - begin))
+            self.end_headers()
+            cut, type(self).cut = type(self).cut, None
+            self.wfile.write(content[begin:cut])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        running.kind = Handler
+        yield running
+        running.shutdown()
+
+
+def env(server, tmp_path):
+    return {
+        "CLH_ICD10CM_MIRROR": f"http://127.0.0.1:{server.server_port}",
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+
+
+def test_a_download_goes_on_where_it_broke_off(server, tmp_path):
+    content = zipped(tabular=SMALL)
+    server.kind.files = {"icd10cm-table-index-2031.zip": content}
+    server.kind.cut = 100
+    line = complaint("fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path))
+    assert f"broken off at 100 of {len(content)} bytes" in line
+    shown = text("fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path))
+    assert "tabular FY2031" in shown
+    assert "FY2031: 1 billable codes, 0 headers" in shown
+    assert any(asked == "bytes=100-" for _, asked in server.kind.asked)
+
+
+def test_what_the_server_does_not_have_is_said_with_the_page_to_look_at(server, tmp_path):
+    line = complaint("fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path))
+    assert "404" in line
+    assert "cms.gov/medicare/coding-billing/icd-10-codes" in line
+
+
+def test_a_page_instead_of_a_zip_is_no_zip(server, tmp_path):
+    server.kind.files = {".zip": b"<html>please log in</html>"}
+    assert "not a zip" in complaint(
+        "fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path)
+    )
+
+
+def test_a_zip_at_hand(tmp_path):
+    (tmp_path / "t.zip").write_bytes(zipped(tabular=SMALL, notes=b"nothing official"))
+    home = {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert "1 billable" in text("fetch", "icd10cm", "--from", tmp_path / "t.zip", env=home)
+    (tmp_path / "t.zip").write_bytes(zipped(tabular=SMALL)[:60])
+    assert "t.zip" in complaint("fetch", "icd10cm", "--from", tmp_path / "t.zip", env=home)
+
+
+def test_neither_release_nor_source_is_a_question():
+    assert "--release YEAR" in complaint("fetch", "icd10cm")
+
+
+def test_a_year_is_compared_with_its_order_file(tmp_path):
+    home = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    folder = shared("icd10cm", "FY2021")
+    shown = text("fetch", "icd10cm", "--from", folder, env=home)
+    assert "72,621 billable codes, 22,737 headers" in shown
+    assert "the very codes of the order file" in shown
+    assert clh("lookup", "R51.9", "--release", "2021", env=home).returncode == 0
+    assert "FY2031" in complaint("lookup", "I10", "--release", "2031", env=home)
