@@ -22,3 +22,14 @@ class UserError(Exception):
 
 class NobodyReadsError(Exception):
     """The reader of standard output has gone away; no mistake of anybody."""
+
+
+class UnfinishedError(UserError):
+    """A run broke off that the same command goes on with; the message says so."""
+
+
+class StoppedError(UnfinishedError):
+    """Ctrl-C in such a run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, INTERRUPTED)

@@ -47,6 +47,7 @@ class Workplace:
 
     tools: Tools
     engine: Engine
+    choice: Choice
     sources: Sources
     run: str
     config: dict[str, object]
@@ -76,7 +77,7 @@ def open_workplace(
     }
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     tools = Tools(store, finder, policy, setting)
-    return Workplace(tools, start_engine(choice, finder), sources, run, config)
+    return Workplace(tools, start_engine(choice, finder), choice, sources, run, config)
 
 
 def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:

@@ -57,6 +57,13 @@ in_and_out: Callable[[F], F] = decorated(
         help="What to write, whatever standard output is connected to.",
     ),
     click.option(
+        "--workers",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Processes that code side by side, for a run to a file.",
+    ),
+    click.option(
         "--text-column", default="text", show_default=True, help="Column of a table with notes."
     ),
     click.option("--plain", is_flag=True, help="No colours."),

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -13,14 +14,18 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from clhcode.cli.options import policy_of
-from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
+from clhcode.errors import DONE, SOME_ROWS_FAILED, StoppedError, UserError
 from clhcode.records import Setting
 from clhcode.tasks import Agent
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from clhcode.pipeline import Workplace
     from clhcode.table.convert import Row
     from clhcode.table.read import Source
+    from clhcode.table.tally import Tally
+    from clhcode.table.write import Format
 
 Shown = Literal["text", "parquet", "arrow", "jsonl", "json"]
 """A format of the table, or the view for people."""
@@ -44,34 +49,124 @@ class Job:
     release: str | None
     engine: str | None
     without: tuple[str, ...]
+    workers: int
     into_pipe: Shown
     explain: bool = False
 
 
 def execute(job: Job) -> int:
     """Runs the job and returns the exit code."""
-    from clhcode.pipeline import open_workplace, run_stages
-    from clhcode.runtime.pick import choose_engine
+    from clhcode.pipeline import run_stages
     from clhcode.table.read import read
+    from clhcode.table.tally import Tally, tally_of
     from clhcode.table.write import open_writer
 
     format_ = _format(job)
-    choice = choose_engine(job.engine)
+    place = _open(job)
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
-    policy = policy_of(job.policy, job.without)
-    place = open_workplace(policy, choice, cast("Setting | None", job.setting), job.release)
     if format_ != "text":
-        _note(f"{place.sources.describe()} · {choice.name} ({choice.reason}) · {policy.name}")
-    tally = _Tally(job.stages[-1])
-    rows = tally.count(run_stages(_rows(source), job.stages, place))
+        engine = f"{place.choice.name} ({place.choice.reason})"
+        _note(f"{place.sources.describe()} · {engine} · {job.policy}")
+    if _resumable(job) and format_ != "text":
+        return _report(_to_file(job, format_, source, place))
+    total = Tally()
+
+    def counted(rows: Iterable[Row]) -> Iterator[Row]:
+        nonlocal total
+        for row in rows:
+            total += tally_of(row, job.stages[-1])
+            yield row
+
+    rows = counted(run_stages(_rows(source), job.stages, place))
     if format_ == "text":
-        _show(rows, job, place, choice.name)
+        _show(rows, job, place)
     else:
         target = job.output or sys.stdout.buffer
         with open_writer(target, format_, {**source.runs, place.run: place.config}) as writer:
-            for pack in _packs(_progress(rows, job)):
+            for pack in _packs(rows):
                 writer.write(pack)
-    return tally.report()
+    return _report(total)
+
+
+def _open(job: Job) -> Workplace:
+    """The workplace of a job; also what each worker of it calls."""
+    from clhcode.pipeline import open_workplace
+    from clhcode.runtime.pick import choose_engine
+
+    policy = policy_of(job.policy, job.without)
+    setting = cast("Setting | None", job.setting)
+    return open_workplace(policy, choose_engine(job.engine), setting, job.release)
+
+
+def _resumable(job: Job) -> bool:
+    """Whether the output is a plain file and the input can be read again."""
+    if job.output is None or job.source == "-":
+        return False
+    place = Path(os.path.realpath(job.output))
+    return place.is_file() or not place.exists()
+
+
+def _to_file(job: Job, format_: Format, source: Source, place: Workplace) -> Tally:
+    from functools import partial
+
+    from clhcode.runs import Plan, fingerprint, finished, run
+    from clhcode.table.tally import Tally
+
+    target = Path(os.path.realpath(job.output or ""))
+    plan = Plan(
+        target,
+        format_,
+        job.stages,
+        {**source.runs, place.run: place.config},
+        fingerprint(Path(job.source), job.stages, {"format": format_, **place.config}),
+        job.workers,
+    )
+    if (done := finished(plan)) is not None:
+        _note(f"{job.output} is finished: {done.rows:,} rows, nothing to do")
+        source.close()
+        return Tally(done.rows)
+    with _bar(job) as tell:
+        try:
+            return run(plan, _rows(source), place, partial(_open, job), tell)
+        except KeyboardInterrupt:
+            raise StoppedError(
+                f"stopped; {tell.rows:,} rows are safe in {job.output}.parts,"
+                " the same command goes on from there"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"{job.output}: {error.strerror}; {tell.rows:,} rows are safe in"
+                f" {job.output}.parts, the same command goes on from there"
+            ) from None
+
+
+class _Bar:
+    """The progress of a run: what is done, how fast, how many failed."""
+
+    def __init__(self, bar: tqdm[object] | None) -> None:
+        self.rows = 0
+        self._bar = bar
+
+    def __call__(self, total: Tally) -> None:
+        if self._bar is not None:
+            self._bar.update(total.rows - self.rows)
+            if total.failed:
+                self._bar.set_postfix_str(f"{total.failed} failed")
+        self.rows = total.rows
+
+
+@contextmanager
+def _bar(job: Job) -> Iterator[_Bar]:
+    if not sys.stderr.isatty():
+        yield _Bar(None)
+        return
+    from tqdm import tqdm
+
+    from clhcode.table.read import count
+
+    total = count(Path(job.source))
+    with tqdm(total=total, desc=job.stages[-1], unit=" rows", leave=False) as bar:
+        yield _Bar(bar)
 
 
 def _format(job: Job) -> Shown:
@@ -105,48 +200,21 @@ def _packs(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield pack
 
 
-def _progress(rows: Iterator[Row], job: Job) -> Iterable[Row]:
-    if job.output is None or not sys.stderr.isatty():
-        return rows
-    from tqdm import tqdm
-
-    return cast("Iterable[Row]", tqdm(rows, desc=job.stages[-1], unit=" encounters", leave=False))
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Counts rows whose last stage gave nothing, and questions without an answer."""
-
-    stage: Agent
-    rows: int = 0
-    failed: int = 0
-    faults: int = 0
-
-    def count(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            encounter = row.encounter
-            done = encounter.codes if self.stage == "assign" else encounter.conditions
-            internal = any(error.kind == "internal" for error in encounter.errors)
-            self.rows += 1
-            self.failed += done is None or internal
-            self.faults += len(encounter.errors)
-            yield row
-
-    def report(self) -> int:
-        if self.failed:
-            _note(f"{self.failed} of {self.rows} rows failed: see their `errors`")
-            return SOME_ROWS_FAILED
-        if self.faults:
-            _note(f"{self.faults} questions got no usable answer: see `errors`")
-        return DONE
+def _report(total: Tally) -> int:
+    if total.failed:
+        _note(f"{total.failed:,} of {total.rows:,} rows failed: see their `errors`")
+        return SOME_ROWS_FAILED
+    if total.faults:
+        _note(f"{total.faults:,} questions got no usable answer: see `errors`")
+    return DONE
 
 
-def _show(rows: Iterable[Row], job: Job, place: Workplace, engine: str) -> None:
+def _show(rows: Iterable[Row], job: Job, place: Workplace) -> None:
     from clhcode.cli.console import console
     from clhcode.cli.views import Header, encounter_view
 
     out = console(plain=job.plain)
-    stood_on = (place.sources.describe(), engine)
+    stood_on = (place.sources.describe(), place.choice.name)
     began = time.perf_counter()
     for row in rows:
         path, name = Path(job.source), row.encounter.encounter_id

@@ -43,7 +43,12 @@ class Writer(Protocol):
         """Adds rows to the output."""
 
 
-class _Sheet(Writer, Protocol):
+class Sheet(Writer, Protocol):
+    """A writer as seen from within: it can take whole pieces, and must be ended."""
+
+    def add(self, piece: Path) -> None:
+        """Adds the rows of a file: Parquet for tables, JSON lines for text."""
+
     def end(self) -> None:
         """Writes what makes the output complete."""
 
@@ -96,10 +101,18 @@ def open_writer(
         with _sheet(target, format or "jsonl", runs, plain_file=False) as sheet:
             yield sheet
         return
-    chosen = format or format_of(target)
+    with open_sheet(target, format or format_of(target), runs) as sheet:
+        yield sheet
+
+
+@contextmanager
+def open_sheet(
+    target: Path, kind: Format, runs: Mapping[str, object] | None = None
+) -> Iterator[Sheet]:
+    """As `open_writer` for a path; what it gives can take whole pieces as well."""
     with (
         _beside(target) as (stream, plain_file),
-        _sheet(stream, chosen, runs, plain_file=plain_file) as sheet,
+        _sheet(stream, kind, runs, plain_file=plain_file) as sheet,
     ):
         yield sheet
 
@@ -129,10 +142,10 @@ def _beside(target: Path) -> Iterator[tuple[BinaryIO, bool]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _keep_name(place.parent)
+    keep_name(place.parent)
 
 
-def _keep_name(folder: Path) -> None:
+def keep_name(folder: Path) -> None:
     """Makes a rename in a folder outlast a power cut, where folders can be synced."""
     if os.name != "posix":
         return
@@ -146,9 +159,9 @@ def _keep_name(folder: Path) -> None:
 @contextmanager
 def _sheet(
     stream: BinaryIO, kind: Format, runs: Mapping[str, object] | None, *, plain_file: bool
-) -> Iterator[Writer]:
+) -> Iterator[Sheet]:
     sink = _Sink(stream)
-    sheet: _Sheet
+    sheet: Sheet
     if kind == "parquet":
         sheet = _Parquet(sink, runs)
     elif kind == "arrow":
@@ -204,7 +217,13 @@ class _Parquet:
         self.size = 0
 
     def write(self, rows: Iterable[Row]) -> None:
-        batch = to_batch(rows)
+        self._hold(to_batch(rows))
+
+    def add(self, piece: Path) -> None:
+        for batch in _batches(piece):
+            self._hold(batch)
+
+    def _hold(self, batch: pa.RecordBatch) -> None:
         self.held.append(batch)
         self.size += batch.nbytes
         if self.size >= ROW_GROUP:
@@ -240,6 +259,10 @@ class _Arrow:
             self.file.write_batch(batch)
         self.sink.flush()
 
+    def add(self, piece: Path) -> None:
+        for batch in _batches(piece):
+            self.file.write_batch(batch)
+
     def end(self) -> None:
         self.file.close()
 
@@ -255,6 +278,9 @@ class _Lines:
             self.sink.write(orjson.dumps(to_dict(row), option=orjson.OPT_APPEND_NEWLINE))
         self.sink.flush()
 
+    def add(self, piece: Path) -> None:
+        self.sink.write(piece.read_bytes())
+
     def end(self) -> None:
         """A line is complete by itself."""
 
@@ -269,16 +295,33 @@ class _Document:
 
     def write(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            data = orjson.dumps(to_dict(row), option=orjson.OPT_INDENT_2)
-            if self.first is None:
-                self.first = data
-            else:
-                self.sink.write(b",\n" if self.several else b"[\n" + self.first + b",\n")
-                self.sink.write(data)
-                self.several = True
+            self._put(to_dict(row))
+
+    def add(self, piece: Path) -> None:
+        with piece.open("rb") as lines:
+            for line in lines:
+                self._put(orjson.loads(line))
+
+    def _put(self, row: dict[str, Any]) -> None:
+        data = orjson.dumps(row, option=orjson.OPT_INDENT_2)
+        if self.first is None:
+            self.first = data
+        else:
+            self.sink.write(b",\n" if self.several else b"[\n" + self.first + b",\n")
+            self.sink.write(data)
+            self.several = True
 
     def end(self) -> None:
         if self.several:
             self.sink.write(b"\n]\n")
         else:
             self.sink.write(b"[]\n" if self.first is None else self.first + b"\n")
+
+
+def _batches(piece: Path) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(piece) as file:
+        for batch in file.iter_batches(batch_size=1 << 16):
+            # The piece's own metadata is the whole's, which the sheet has already.
+            yield batch.replace_schema_metadata(None)
