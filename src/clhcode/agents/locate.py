@@ -70,7 +70,7 @@ def _matches(encounter: Encounter, condition: Condition, tools: Tools) -> tuple[
         sentence_at(encounter.notes[span.note].text, span.begin) for span in condition.evidence
     )
     for phrase in dict.fromkeys((phrase_of(condition), condition.quote)):
-        for match in tools.finder.find(phrase, tools.candidates, context):
+        for match in tools.finder.find(phrase, tools.candidates, context, widen=tools.widen):
             known = best.get(match.node.code)
             if known is None or match.score > known.score:
                 best[match.node.code] = match

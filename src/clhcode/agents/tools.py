@@ -17,7 +17,8 @@ class Tools:
 
     Attributes:
         setting: Overrides the encounter's own; without either it is outpatient.
-        candidates: How many codes `locate` offers for a condition.
+        candidates: How many codes `locate` offers for a condition, at most.
+        widen: Whether it also offers neighbours of what the dictionary has word for word.
     """
 
     store: Store
@@ -25,6 +26,7 @@ class Tools:
     policy: Policy = GUIDELINES
     setting: Setting | None = None
     candidates: int = 10
+    widen: bool = False
 
     def setting_of(self, encounter: Encounter) -> Setting:
         """Whether the encounter is coded by inpatient or outpatient rules."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from clhcode.agents.locate import phrase_of
 from clhcode.agents.tools import Tools, failure
 from clhcode.edits.conflicts import residual
-from clhcode.icd.store import Node
+from clhcode.icd.store import Node, Store
 from clhcode.records import Candidate, Condition, Encounter, Failure
 from clhcode.search.normalise import words
 from clhcode.talk import Talk, together
@@ -130,12 +131,8 @@ class _Asker:
         ]
 
     def _entry(self, candidate: Candidate) -> Option:
-        store = self._tools.store
-        node = store.node(candidate.code)
-        notes = store.instructions(node) if node else ()
-        read = tuple(f"{n.kind}: {n.text}" for n in notes if n.kind in _READ)
-        title = node.title if node else ""
-        return Option(candidate.code, title, read, candidate.score)
+        title, notes = _readable(self._tools.store, candidate.code)
+        return Option(candidate.code, title, notes, candidate.score)
 
     def _choose(
         self, step: Step, options: tuple[Option, ...], *, several: bool
@@ -155,6 +152,16 @@ class _Asker:
         if isinstance(reply, Fault):
             self.errors.append(failure("verify", reply))
         return reply if isinstance(reply, Chosen) else None
+
+
+@lru_cache(maxsize=10_000)
+def _readable(store: Store, code: str) -> tuple[str, tuple[str, ...]]:
+    """The title of a code, and the notes that a coder reads at it."""
+    node = store.node(code)
+    notes = store.instructions(node) if node else ()
+    return (node.title if node else ""), tuple(
+        f"{n.kind}: {n.text}" for n in notes if n.kind in _READ
+    )
 
 
 def _one_sided(children: tuple[Node, ...]) -> bool:

@@ -38,7 +38,7 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
         section = section_at(found, begin)
         if section.name in _SKIPPED:
             continue
-        tokens = [Token(t.text, t.begin + begin, t.end + begin) for t in tokenise(text[begin:end])]
+        tokens = tokenise(text, begin, end)
         near = frozenset(norm(token.text) for token in tokens)
         content = list(_content(text, tokens, near))
         plain = [word for word, _ in content]

@@ -19,6 +19,10 @@ from clhcode.search.normalise import expand, key, qualifiers, split, words
 
 SOURCES = ("inclusion", "tabular", "table", "index")
 _MOST_POSTINGS = 3_000
+_SHARED = 0.4
+"""Entries that share less than this much of what the best one shares are not ranked."""
+_LONGEST = 120
+"""Characters within which a wording ends."""
 _EXACT = (1.0, 0.99, 0.97)
 """Score of a dictionary wording by its distance from the printed form."""
 _QUALIFIED = 0.02
@@ -71,31 +75,37 @@ class Finder:
         self.leads = lru_cache(maxsize=20_000)(self._leads)
         self._posting = lru_cache(maxsize=5_000)(self._read_posting)
         self._retrieved = lru_cache(maxsize=5_000)(self._retrieve)
+        self._looked_up = lru_cache(maxsize=20_000)(self._look_up)
 
     def longest(self, content: Sequence[str]) -> int:
         """How many of the first content words form the longest known wording; 0 for none."""
         known = self._trie.prefixes(key(content[: phrases.MOST_WORDS]))
         return max((said.count(" ") for said in known), default=0)
 
-    def find(self, phrase: str, most: int = 10, context: str = "") -> tuple[Match, ...]:
+    def find(
+        self, phrase: str, most: int = 10, context: str = "", *, widen: bool = True
+    ) -> tuple[Match, ...]:
         """Codes for a phrase, best first, over the whole classification.
 
         Args:
             phrase: A condition in words.
             most: Codes returned at most.
             context: The sentence it stands in, which tells what its abbreviations mean.
+            widen: Whether lexical retrieval adds its neighbours where the dictionary has the
+                phrase; where it does not, retrieval is all there is.
         """
         near = frozenset((*words(phrase), *words(context)))
         spelt = (expand(token, near) for token in split(phrase))
-        return self.look_up([word for said in spelt for word in said], most)
+        return self._looked_up(tuple(word for said in spelt for word in said), most, widen)
 
-    def look_up(self, content: Sequence[str], most: int = 10) -> tuple[Match, ...]:
-        """As `find`, from content words that are normalised already."""
-        scored: dict[int, float] = dict(self._retrieved(tuple(content), 4 * most))
+    def _look_up(self, content: tuple[str, ...], most: int, widen: bool) -> tuple[Match, ...]:
+        scored: dict[int, float] = {}
         for core in self._variants(content):
             for n, d in self.leads(key(core)):
                 scored[n] = max(scored.get(n, 0.0), _EXACT[d] - _QUALIFIED)
         scored |= {n: _EXACT[d] for n, d in self.leads(key(content))}
+        if widen or not scored:
+            scored = dict(self._retrieved(content, 4 * most)) | scored
         sources, nodes = self._entries.source, self._entries.node
         # The index is the coder's way in: at equal scores it comes before the titles, and those
         # before inclusion terms.
@@ -173,7 +183,8 @@ class Finder:
                 for number in numbers:
                     shared[number] = shared.get(number, 0.0) + idf
         weight = self._entries.weight
-        scored = [(-0.95 * 2 * s / (total + weight[n]), n) for n, s in shared.items()]
+        least = _SHARED * max(shared.values(), default=0.0)
+        scored = [(-0.95 * 2 * s / (total + weight[n]), n) for n, s in shared.items() if s >= least]
         return tuple((n, -score) for score, n in nsmallest(most, scored))
 
     def _read_posting(self, word: str) -> tuple[float, frozenset[int]] | None:
@@ -218,32 +229,38 @@ class Finder:
         `type 2 diabetes with chronic kidney disease, stage 3b` holds two. Qualifiers inside
         may be skipped: `pain in the left wrist` is a pain of the wrist.
         """
+        ends = list(range(len(content)))
+        for said, places in self._tracks(content):
+            whole = key(said)
+            at = 0
+            for number, word in enumerate(said):
+                known = self._trie.prefixes(whole[at : at + _LONGEST])
+                at += len(word) + 1
+                if known:
+                    length = known[-1].count(" ")
+                    if length > 1 or len(said) == len(content):
+                        place = places[number]
+                        ends[place] = max(ends[place], places[number + length - 1] + 1)
         reached = 0
-        for at in range(len(content)):
-            end = self._end(content, at)
-            if end > max(at, reached):
-                yield at, end
+        for begin, end in enumerate(ends):
+            if end > max(begin, reached):
+                yield begin, end
                 reached = end
 
-    def _end(self, content: Sequence[str], at: int) -> int:
-        """Where the longest wording that begins at a word ends; `at` itself for none."""
-        end = at + self.longest(content[at : at + phrases.MOST_WORDS])
-        if end == at and content[at] in qualifiers():
-            return at
-        core = [at]
-        for number in range(at + 1, min(len(content), at + 2 * phrases.MOST_WORDS)):
-            if content[number] not in qualifiers():
-                core.append(number)
-        for plain in (False, True):
-            said = [content[number] for number in core]
-            if plain:
-                # Each word stays one word: only the place of the last one counts.
-                said = [self._aliases.get(word, [word])[-1] for word in said]
-            if said != list(content[at : at + len(said)]):
-                length = self.longest(said)
-                if length > 1:
-                    end = max(end, core[length - 1] + 1)
-        return end
+    def _tracks(self, content: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[int]]]:
+        """The words as they stand, without qualifiers, and with plain words for tumors.
+
+        Each with the places its words have in the content.
+        """
+        every = range(len(content))
+        core = [at for at in every if content[at] not in qualifiers()]
+        yield content, every
+        if len(core) < len(content):
+            yield [content[at] for at in core], core
+        if any(word in self._aliases for word in content):
+            # Each word stays one word, so that places stay places.
+            plain = [self._aliases.get(word, (word,))[-1] for word in content]
+            yield [plain[at] for at in core], core
 
 
 def _rarity(posting: tuple[float, frozenset[int]]) -> float:

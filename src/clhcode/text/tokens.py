@@ -50,13 +50,14 @@ class Token(NamedTuple):
     end: int
 
 
-def tokenise(text: str) -> list[Token]:
-    """Words and numbers in reading order; punctuation makes no token.
+def tokenise(text: str, begin: int = 0, end: int | None = None) -> list[Token]:
+    """Words and numbers of `text[begin:end]` in reading order; punctuation makes no token.
 
     Hyphens and slashes part words; `T2DM`, `B12` and `Crohn's` stay whole, `7.9` keeps its
     decimals.
     """
-    return [Token(m[0], *m.span()) for m in _TOKEN.finditer(text)]
+    last = len(text) if end is None else end
+    return [Token(m[0], m.start(), m.end()) for m in _TOKEN.finditer(text, begin, last)]
 
 
 # A note is read by one agent after another; the last few are kept.

@@ -66,7 +66,11 @@ def cues(clause: list[Token]) -> list[Cue]:
     while at < len(words):
         best: list[Cue] = []
         most = (0, 0)
+        following = words[at + 1] if at + 1 < len(words) else ""
         for trigger in table.get(words[at], ()):
+            # Most triggers of a first word end here, so this is looked at before the rest.
+            if len(trigger.steps) > 1 and not trigger.gaps[1] and following not in trigger.steps[1]:
+                continue
             if (end := _match(trigger, words, at)) is not None:
                 # Among equally long ones that which names more of the words.
                 size = (end - at, len(trigger.steps))
