@@ -36,7 +36,7 @@ demo: setup
 	$(BIN)/clh code --demo --format text
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: lint types layers
 

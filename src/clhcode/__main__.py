@@ -39,6 +39,10 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
         # Nobody reads any more; the interpreter's own last flush must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        # Such as a full disk; the system's own words hold no note.
+        name = error.filename or "standard output"
+        return _say(f"{name}: {error.strerror or type(error).__name__}", WRONG_COMMAND)
     except Exception as error:
         if os.environ.get("CLH_DEBUG"):
             raise

@@ -28,6 +28,9 @@ from clhcode.table.convert import Row
 from clhcode.talk import Engine, Talk, drive
 from clhcode.tasks import AGENTS, Agent
 
+LONGEST = 1_000_000
+"""Characters of a note that is read; what is longer is no note but a file gone wrong."""
+
 STAGES: dict[Agent, Callable[[Encounter, Tools], Talk[Encounter]]] = {
     "analyse": analyse,
     "locate": locate,
@@ -110,8 +113,14 @@ def run_stages(
 
 def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) -> Talk[Encounter]:
     """One row's talk. A bug in a stage costs the row, which says so, and no other."""
+    longest = max((len(note.text) for note in encounter.notes), default=0)
     for stage in stages:
         if not _may_run(encounter, stage):
+            break
+        if stage == "analyse" and longest > LONGEST:
+            message = f"a note of {longest:,} characters is longer than {LONGEST:,}"
+            failure = Failure(stage, "too-long", message)
+            encounter = replace(encounter, errors=(*encounter.errors, failure))
             break
         try:
             encounter = yield from STAGES[stage](encounter, place.tools)

@@ -3,16 +3,16 @@
 import io
 import json
 import os
-import pty
 import struct
 import subprocess
 
+import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
 from clhcode.table.schema import RUNS, schema
-from tests.cli.run import CLH, clh, complaint, text
+from tests.cli.run import CLH, clh, complaint, on_a_terminal, text
 from tests.cli.table import codes, demo_rows, read_rows, real_rows, write_lines
 
 NOTE = (
@@ -37,41 +37,26 @@ def one(*options, note=NOTE):
     return json.loads(line)
 
 
-def on_a_terminal(*arguments, stdin=b"", **env):
-    """What a person sees: standard output is a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*CLH, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "100", "TERM": "xterm-256color", **env},
-    )
-    os.close(theirs)
-    process.stdin.write(stdin)
-    process.stdin.close()
-    seen = b""
-    while True:
-        try:
-            block = os.read(ours, 65536)
-        except OSError:
-            break
-        if not block:
-            break
-        seen += block
-    os.close(ours)
-    assert process.wait(timeout=60) == 0, process.stderr.read()
-    process.stderr.close()
-    return seen.decode().replace("\r\n", "\n")
+@pytest.fixture(scope="module")
+def typed():
+    """The row of the note, typed into standard input."""
+    return one()
 
 
-def test_a_typed_note_gives_codes_with_their_evidence():
-    row = one()
-    assert {"S52.502A", "E11.22", "N18.32", "I10"} <= set(codes(row))
-    assert not {"R07.9", "J18.9", "C50.919"} & set(codes(row))
-    by_code = {code["code"]: code for code in row["codes"]}
+@pytest.fixture(scope="module", params=[demo_rows, real_rows], ids=["demo", "real"])
+def many(request, tmp_path_factory):
+    """The rows of many notes."""
+    folder = tmp_path_factory.mktemp("many")
+    text("code", write_lines(folder / "n.jsonl", request.param()), "-o", folder / "c.jsonl")
+    return read_rows(folder / "c.jsonl")
+
+
+def test_a_typed_note_gives_codes_with_their_evidence(typed):
+    assert {"S52.502A", "E11.22", "N18.32", "I10"} <= set(codes(typed))
+    assert not {"R07.9", "J18.9", "C50.919"} & set(codes(typed))
+    by_code = {code["code"]: code for code in typed["codes"]}
     (number,) = by_code["S52.502A"]["conditions"]
-    condition = row["conditions"][number]
+    condition = typed["conditions"][number]
     assert condition["quote"] == "fracture of the lower end of the left radius"
     assert condition["section"] == "assessment_plan"
 
@@ -84,45 +69,93 @@ def test_the_index_makes_the_combination(index_env):
     assert "E11.22" not in codes(json.loads(line))
 
 
-def test_json_lines_hold_every_key_of_the_schema():
-    row = one()
-    assert list(row) == schema().names
-    assert row["gold"] is None
+def test_json_lines_hold_every_key_of_the_schema(typed):
+    assert list(typed) == schema().names
+    assert typed["gold"] is None
 
 
-@pytest.mark.parametrize("rows", [demo_rows, real_rows], ids=["demo", "real"])
-def test_codes_exist_are_billable_and_point_at_the_words_of_the_note(rows, tmp_path, store):
-    source = write_lines(tmp_path / "n.jsonl", rows())
-    text("code", source, "-o", tmp_path / "c.jsonl")
-    for row in read_rows(tmp_path / "c.jsonl"):
+def test_codes_exist_are_billable_and_numbered_in_their_order(many, store):
+    for row in many:
         assert [c["sequence"] for c in row["codes"]] == list(range(1, len(row["codes"]) + 1))
-        for code in row["codes"]:
-            assert store.node(code["code"]).billable
-            assert code["conditions"]
-            for number in code["conditions"]:
-                condition = row["conditions"][number]
-                places = [
-                    row["notes"][s["note"]]["text"][s["begin"] : s["end"]]
-                    for s in condition["evidence"]
-                ]
-                assert places
-                assert " ... ".join(places) == condition["quote"]
+        assert all(store.node(code).billable for code in codes(row))
+        assert len(set(codes(row))) == len(codes(row))
         assert row["errors"] == []
+    assert any(codes(row) for row in many)
 
 
-def test_notes_come_as_a_file_a_folder_or_a_table(tmp_path):
-    (tmp_path / "notes").mkdir()
-    for name in ("a", "b"):
-        (tmp_path / "notes" / f"{name}.txt").write_text(NOTE)
-    (tmp_path / "n.csv").write_text('note_id,NOTE\nx,"Asthma, stable."\n')
-    flat = write_lines(tmp_path / "n.jsonl", [{"note_id": "y", "text": NOTE, "sex": "female"}])
-    by_file = json.loads(text("code", tmp_path / "notes" / "a.txt"))
-    folder = [json.loads(line) for line in text("code", tmp_path / "notes").splitlines()]
+def test_codes_point_at_conditions_that_are_words_of_the_note(many):
+    for row in many:
+        assert all(code["conditions"] for code in row["codes"])
+        pointed = {number for code in row["codes"] for number in code["conditions"]}
+        assert pointed <= set(range(len(row["conditions"])))
+        for condition in row["conditions"]:
+            places = [
+                row["notes"][span["note"]]["text"][span["begin"] : span["end"]]
+                for span in condition["evidence"]
+            ]
+            assert places
+            assert " ... ".join(places) == condition["quote"]
+
+
+def test_a_code_was_accepted_for_each_of_its_conditions(many):
+    for row in many:
+        for code in row["codes"]:
+            for number in code["conditions"]:
+                candidates = row["conditions"][number]["candidates"]
+                accepted = [c["code"] for c in candidates if c["verdict"] == "accepted"]
+                assert code["code"] in accepted
+
+
+def test_a_note_may_be_a_file_or_one_of_a_folder(typed, tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.txt").write_text(NOTE)
+    by_file = json.loads(text("code", tmp_path / "a.txt"))
+    folder = [json.loads(line) for line in text("code", tmp_path).splitlines()]
     assert [row["encounter_id"] for row in folder] == ["a", "b"]
-    assert codes(folder[0]) == codes(by_file) == codes(one())
-    table = json.loads(text("code", tmp_path / "n.csv", "--text-column", "NOTE"))
-    assert (table["encounter_id"], codes(table)) == ("x", ["J45.909"])
-    assert json.loads(text("code", flat))["sex"] == "female"
+    assert codes(folder[0]) == codes(by_file) == codes(typed)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_note_may_be_a_row_of_a_table(suffix, typed, tmp_path):
+    path = tmp_path / f"n.{suffix}"
+    row = {"note_id": "x", "text": NOTE, "sex": "female"}
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    elif suffix == "csv":
+        path.write_text(f'note_id,text,sex\nx,"{NOTE}",female\n')
+    else:
+        write_lines(path, [row])
+    found = json.loads(text("code", path))
+    assert (found["encounter_id"], found["sex"]) == ("x", "female")
+    assert codes(found) == codes(typed)
+
+
+def test_the_column_of_the_text_may_have_any_name(tmp_path):
+    (tmp_path / "n.csv").write_text('note_id,NOTE\nx,"Asthma, stable."\n')
+    row = json.loads(text("code", tmp_path / "n.csv", "--text-column", "NOTE"))
+    assert (row["encounter_id"], codes(row)) == ("x", ["J45.909"])
+
+
+def test_notes_of_one_encounter_make_one_row(tmp_path):
+    notes = [
+        {"encounter_id": "e1", "note_id": "a", "text": "Asthma."},
+        {"encounter_id": "e1", "note_id": "b", "text": "Hypertension."},
+        {"encounter_id": "e2", "note_id": "c", "text": "Gout."},
+    ]
+    lines = text("code", write_lines(tmp_path / "n.jsonl", notes)).splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [[note["note_id"] for note in row["notes"]] for row in rows] == [["a", "b"], ["c"]]
+    assert set(codes(rows[0])) == {"J45.909", "I10"}
+
+
+def test_a_table_may_come_by_standard_input(tmp_path, typed):
+    path = tmp_path / "y.parquet"
+    pq.write_table(pa.Table.from_pylist([{"note_id": "y", "text": NOTE}]), path)
+    piped = json.loads(text("code", "-", stdin=path.read_bytes()))
+    with path.open("rb") as file:
+        done = subprocess.run([*CLH, "code", "-"], stdin=file, capture_output=True, check=True)
+    assert json.loads(done.stdout) == piped
+    assert (piped["encounter_id"], codes(piped)) == ("y", codes(typed))
 
 
 def test_the_setting_and_the_policy_decide_what_is_reported():
@@ -131,41 +164,90 @@ def test_the_setting_and_the_policy_decide_what_is_reported():
     assert {"J18.9", "R07.9"} <= set(codes(one("--policy", "mentions")))
 
 
-def test_each_suffix_and_format_holds_the_same_rows(tmp_path):
-    source = write_lines(tmp_path / "n.jsonl", demo_rows()[:3])
-    for suffix in ("parquet", "arrow", "jsonl", "json"):
-        text("code", source, "-o", tmp_path / f"c.{suffix}")
-    expected = read_rows(tmp_path / "c.parquet")
-    with pyarrow.ipc.open_file(tmp_path / "c.arrow") as file:
-        assert file.read_all().to_pylist() == expected
-    stream = clh("code", source, "--format", "arrow").stdout
-    assert pyarrow.ipc.open_stream(io.BytesIO(stream)).read_all().to_pylist() == expected
+def test_the_setting_of_the_encounter_counts_unless_it_is_overridden(tmp_path):
+    note = {"note_id": "n", "text": "Probable pneumonia.", "setting": "inpatient"}
+    path = write_lines(tmp_path / "n.jsonl", [note])
+    assert codes(json.loads(text("code", path))) == ["J18.9"]
+    assert codes(json.loads(text("code", path, "--setting", "outpatient"))) == []
+
+
+def unpacked(data, kind):
+    """The rows of a table in bytes."""
+    if kind == "parquet":
+        return pq.read_table(io.BytesIO(data)).to_pylist()
+    if kind == "arrow":
+        return pyarrow.ipc.open_stream(io.BytesIO(data)).read_all().to_pylist()
+    rows = [json.loads(data)] if kind == "json" else [json.loads(x) for x in data.splitlines()]
     # JSON writes a 32-bit score as the shortest number that reads back as it.
-    assert single(read_rows(tmp_path / "c.jsonl")) == expected
-    assert single(json.loads((tmp_path / "c.json").read_text())) == expected
+    return [single(row) for row in rows]
 
 
-def test_a_redirected_file_becomes_parquet_with_provenance(tmp_path):
-    source = write_lines(tmp_path / "n.jsonl", demo_rows()[:2])
+@pytest.mark.parametrize("kind", ["json", "jsonl", "arrow", "parquet"])
+def test_a_pipe_takes_each_format(kind, typed):
+    done = clh("code", "-", "--format", kind, stdin=NOTE.encode())
+    assert unpacked(done.stdout, kind) == [single(typed)]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A table of two encounters and the rows that come of it."""
+    folder = tmp_path_factory.mktemp("two")
+    source = write_lines(folder / "n.jsonl", demo_rows()[:2])
+    return source, [json.loads(line) for line in text("code", source).splitlines()]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl", "json"])
+def test_a_file_is_what_its_suffix_says(suffix, two, tmp_path):
+    source, rows = two
+    target = tmp_path / f"c.{suffix}"
+    text("code", source, "-o", target)
+    if suffix == "arrow":
+        with pyarrow.ipc.open_file(target) as file:
+            found = file.read_all().to_pylist()
+    else:
+        found = json.loads(target.read_text()) if suffix == "json" else read_rows(target)
+    assert single(found) == single(rows)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_redirected_file_becomes_parquet_with_provenance(two, tmp_path):
+    source, rows = two
     target = tmp_path / "redirected"
     with target.open("wb") as out:
         subprocess.run(
             [*CLH, "code", str(source)], stdout=out, stderr=subprocess.DEVNULL, check=True
         )
     table = pq.read_table(target)
+    assert table.schema.names == schema().names
+    assert table.to_pylist() == single(rows)
     (run,) = {run for row in table.to_pylist() for run in row["runs"]}
     kept = json.loads(table.schema.metadata[RUNS.encode()])
+    assert list(kept) == [run]
     assert kept[run]["policy"] == "guidelines"
     assert kept[run]["engine"] == "rules"
     assert kept[run]["tabular"]
 
 
+def test_runs_of_one_configuration_have_one_name(typed):
+    assert one(note="Gout.")["runs"] == typed["runs"]
+    assert one("--setting", "inpatient", note="Gout.")["runs"] != typed["runs"]
+
+
+def test_a_table_that_was_coded_before_keeps_the_names_of_both_runs(tmp_path):
+    path = tmp_path / "c.parquet"
+    for options in ((), ("--policy", "mentions")):
+        source = path if path.exists() else "-"
+        text("code", source, "-o", path, *options, stdin=b"Gout.")
+    table = pq.read_table(path)
+    kept = json.loads(table.schema.metadata[RUNS.encode()])
+    (row,) = table.to_pylist()
+    assert [kept[run]["policy"] for run in row["runs"]] == ["guidelines", "mentions"]
+
+
 def test_a_person_sees_codes_evidence_and_what_was_left_out():
-    seen = on_a_terminal("code", "-", stdin=NOTE.encode())
-    assert "\x1b[" in seen
+    assert "\x1b[" in on_a_terminal("code", "-", stdin=NOTE.encode())
     plain = on_a_terminal("code", "-", "--plain", stdin=NOTE.encode())
-    assert "\x1b[" not in plain
-    assert "\x1b[" not in on_a_terminal("code", "-", stdin=NOTE.encode(), NO_COLOR="1")
+    assert "\x1b" not in plain
     assert "E11.22   Type 2 diabetes mellitus with diabetic chronic kidney disease" in plain
     assert "chest pain (negated, l. 1)" in plain
     assert "l. 5" in plain
@@ -173,11 +255,32 @@ def test_a_person_sees_codes_evidence_and_what_was_left_out():
     assert all(len(line) <= 100 for line in plain.splitlines())
 
 
+def test_no_color_means_no_colours():
+    seen = on_a_terminal("code", "-", stdin=NOTE.encode(), NO_COLOR="1")
+    assert "Research use only." in seen
+    assert "\x1b" not in seen
+
+
+def test_a_table_in_binary_is_not_for_a_terminal(tmp_path):
+    (tmp_path / "n.txt").write_text(NOTE)
+    with pytest.raises(AssertionError, match="not for a terminal"):
+        on_a_terminal("code", tmp_path / "n.txt", "--format", "parquet")
+
+
 def test_explain_shows_path_and_reason():
     shown = text("code", "-", "--explain", "--format", "text", stdin=NOTE.encode())
     assert "specified    S52.502A initial encounter for closed fracture" in shown
     assert "passed over" in shown
     assert "pneumonia (possible, l. 8)" in shown
+    short = text("code", "-", "--format", "text", stdin=NOTE.encode())
+    assert "passed over" not in short
+    assert "`--explain` shows each decision" in short
+
+
+def test_explain_shows_the_walk_through_the_index(index_env):
+    note = b"Type 2 diabetes with chronic kidney disease."
+    shown = text("code", "-", "--explain", "--format", "text", stdin=note, env=index_env)
+    assert "index        Diabetes, diabetic > type 2 > with > chronic kidney disease" in shown
 
 
 def test_the_demonstration_runs_from_anywhere(tmp_path):
@@ -192,4 +295,5 @@ def test_what_cannot_be_done_is_said(tmp_path):
     assert "text is for reading" in complaint(
         "code", tmp_path / "n.txt", "--format", "text", "-o", tmp_path / "x.jsonl"
     )
+    assert os.listdir(tmp_path) == ["n.txt"]
     assert "`gpt`" in complaint("code", tmp_path / "n.txt", "--engine", "gpt")

@@ -3,14 +3,19 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from clhcode.agents.tools import Tools
-from clhcode.pipeline import code
-from clhcode.records import Encounter, Note, Span, quoted
+from clhcode.agents.verify import ACCEPTED
+from clhcode.pipeline import Workplace, code, run_stages
+from clhcode.records import FRAGMENTS, Encounter, Note, Span, quoted
+from clhcode.runtime.pick import Choice
 from clhcode.runtime.rules import RulesEngine
 from clhcode.runtime.scripted import ScriptedEngine
+from clhcode.table.convert import Row
 from clhcode.talk import drive
-from clhcode.tasks import Choose, Chosen, Extract, Extracted, Fault, Finding, Option
+from clhcode.tasks import AGENTS, Choose, Chosen, Extract, Extracted, Fault, Finding, Option
 from tests.cli.table import DEMO
 
 TEXT = (
@@ -154,3 +159,109 @@ def test_an_engine_without_answers_costs_questions_and_no_row(finder):
     for before, after in zip(asked, done, strict=True):
         assert after.codes == ()
         assert [f.kind for f in after.errors] == ["script-ended"] * len(before.notes)
+
+
+@given(st.data())
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
+def test_submitting_and_collecting_may_be_mixed_in_any_way(start, data):
+    order = data.draw(st.permutations(range(len(TASKS))))
+    engine, found = start([TASKS[n] for n in order]), {}
+    waiting = 0
+    for ticket in order:
+        engine.submit(ticket, TASKS[ticket])
+        waiting += 1
+        if data.draw(st.booleans()):
+            ready = list(engine.ready())
+            assert 1 <= len(ready) <= waiting
+            assert not found.keys() & dict(ready).keys()
+            found |= dict(ready)
+            waiting -= len(ready)
+    while waiting:
+        ready = list(engine.ready())
+        assert ready, "ready() returns with at least one answer"
+        found |= dict(ready)
+        waiting -= len(ready)
+    assert found.keys() == set(order)
+
+
+def test_places_an_engine_gives_hold_its_quotes(start):
+    tasks = [task for task in TASKS if isinstance(task, Extract)]
+    engine = start(tasks)
+    for ticket, task in enumerate(tasks):
+        engine.submit(ticket, task)
+    for ticket, reply in collected(engine, range(len(tasks))).items():
+        text = tasks[ticket].notes[tasks[ticket].note].text
+        for finding in reply.findings:
+            spoken = FRAGMENTS.join(text[begin:end] for begin, end in finding.places)
+            assert spoken == (finding.quote if finding.places else "")
+
+
+def workplace(finder, sources, engine):
+    tools = Tools(finder.store, finder)
+    return Workplace(tools, engine, Choice("test", "as asked"), sources, "run-1", {})
+
+
+@pytest.mark.parametrize("stages", [AGENTS, AGENTS[:1], AGENTS[:2], AGENTS[:3]])
+def test_rows_come_out_in_order_with_their_gold(start, finder, packaged, stages):
+    rows = [Row(e, gold=[{"code": str(n)}]) for n, e in enumerate(encounters())]
+    done = list(run_stages(iter(rows), stages, workplace(finder, packaged, start([])), width=2))
+    assert [(r.encounter.encounter_id, r.gold) for r in done] == [
+        (r.encounter.encounter_id, r.gold) for r in rows
+    ]
+    for row in done:
+        assert row.encounter.runs == ("run-1",)
+        assert (row.encounter.codes is None) == ("assign" not in stages)
+        assert [f.kind for f in row.encounter.errors if f.kind == "internal"] == []
+
+
+def test_stages_one_after_another_are_the_same_as_all_at_once(finder, packaged):
+    place = workplace(finder, packaged, RulesEngine(finder))
+    rows = [Row(e) for e in encounters()]
+    whole = list(run_stages(rows, AGENTS, place))
+    for stage in AGENTS:
+        rows = list(run_stages(rows, [stage], place))
+    assert rows == whole
+
+
+def test_what_was_dropped_points_at_its_conditions(start, finder):
+    tools = Tools(finder.store, finder)
+    for encounter in drive((code(e, tools) for e in encounters()), start([])):
+        given = {c.code for c in encounter.codes}
+        for out in encounter.dropped:
+            assert out.code not in given
+            for number in out.conditions:
+                found = encounter.conditions[number].candidates
+                assert out.code in [c.code for c in found if c.verdict == ACCEPTED]
+
+
+class Flaky:
+    """Passes questions on to the rules, and faults each one of some kinds."""
+
+    def __init__(self, finder, *agents):
+        self.rules, self.agents, self.lost = RulesEngine(finder), agents, []
+
+    def submit(self, ticket, task):
+        if task.agent in self.agents:
+            self.lost.append((ticket, Fault("lost", "the line went dead")))
+        else:
+            self.rules.submit(ticket, task)
+
+    def ready(self):
+        lost, self.lost = self.lost, []
+        return [*lost, *self.rules.ready()]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_one_agent_without_answers_costs_no_row(finder, packaged, agent):
+    place = workplace(finder, packaged, Flaky(finder, agent))
+    rows = [Row(e) for e in encounters()]
+    done = [row.encounter for row in run_stages(rows, AGENTS, place)]
+    assert [e.encounter_id for e in done] == [r.encounter.encounter_id for r in rows]
+    assert all(e.codes is not None for e in done)
+    failures = [f for e in done for f in e.errors]
+    assert failures
+    assert {(f.stage, f.kind) for f in failures} == {(agent, "lost")}
+    # Without analysis or look-up there is nothing to code; the rest only says less.
+    assert any(e.codes for e in done) == (agent in ("verify", "assign"))

@@ -35,7 +35,8 @@ def analyse(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
                 where = f"note {notes[number].note_id}"
                 errors.append(Failure("analyse", "no-quote", f"a quote is not in {where}"))
                 continue
-            after = evidence[0].begin
+            # The same words again are the next ones; wordings may overlap.
+            after = evidence[0].begin + 1
             conditions.append(_condition(encounter, finding, evidence, found, tools))
     return replace(encounter, conditions=tuple(conditions), errors=(*encounter.errors, *errors))
 

@@ -12,6 +12,9 @@ from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option
 from clhcode.text.tokens import sentence_at
 
+_OF_THE_STAY = ("diagnoses", "assessment_plan", "hospital_course")
+"""What stands here as resolved was treated in the stay, and is reported (section III)."""
+
 PASSED_OVER = "passed over"
 """The verdict of a candidate that was offered and not chosen."""
 
@@ -37,7 +40,8 @@ def _navigate(
     if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
         return replace(condition, candidates=None), ()
     matches = () if "retrieval" in tools.policy.without else _matches(encounter, condition, tools)
-    if condition.assertion == "historical" and tools.policy.enforce:
+    treated = condition.section in _OF_THE_STAY and tools.setting_of(encounter) == "inpatient"
+    if condition.assertion == "historical" and tools.policy.enforce and not treated:
         matches = _past(matches, tools)
     if not matches:
         return replace(condition, candidates=()), ()
@@ -100,11 +104,14 @@ def _option(match: Match) -> Option:
 def _candidates(matches: tuple[Match, ...], chosen: Chosen, tools: Tools) -> list[Candidate]:
     """The chosen ones first, in the order of choice, then those passed over."""
     confidence = dict(zip(chosen.numbers, chosen.confidence or (), strict=False))
-    order = [*chosen.numbers, *(n for n in range(1, len(matches) + 1) if n not in chosen.numbers)]
+    every = range(1, len(matches) + 1)
+    # Whatever an engine says, a number that is not on the list chooses nothing.
+    numbers = [n for n in dict.fromkeys(chosen.numbers) if n in every]
+    order = [*numbers, *(n for n in every if n not in numbers)]
     found: list[Candidate] = []
     for number in order:
         match = matches[number - 1]
-        picked = number in chosen.numbers
+        picked = number in numbers
         found.append(
             Candidate(
                 code=match.node.code,

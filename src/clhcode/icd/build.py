@@ -20,7 +20,7 @@ from clhcode.icd.tabular import Entry, read_tabular
 
 T = TypeVar("T")
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised whenever a table below changes, so that older stores are built anew."""
 
 _TABLES = """
@@ -192,7 +192,8 @@ def _terms(
         )
         # "Necrosis - see also Gangrene", with no code of its own, is a way on as "see" is.
         onward = term.see or (term.see_also if code is None else None)
-        target = references.resolve(onward) if onward else None
+        # "By site" names no term: the coder goes on below, and no code is the end of it.
+        target = references.resolve(onward) if onward and "by site" not in onward else None
         db.execute(
             "insert into term values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

@@ -182,8 +182,9 @@ def digest(sources: Sources, salt: str) -> str:
                 fresh[name] = hashlib.sha256(stream.read()).hexdigest()
         key.update(f"{file.kind}:{file.release}:{fresh[name]}".encode())
     if fresh != known:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        part = memory.with_suffix(f".{os.getpid()}")
-        part.write_bytes(orjson.dumps(fresh))
-        os.replace(part, memory)
+        with suppress(OSError):
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            part = memory.with_suffix(f".{os.getpid()}")
+            part.write_bytes(orjson.dumps(fresh))
+            os.replace(part, memory)
     return key.hexdigest()[:16]

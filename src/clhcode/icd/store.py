@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from clhcode.errors import UserError
 from clhcode.icd import build
 from clhcode.icd.sources import Sources, digest
 from clhcode.places import cache_home
@@ -216,15 +217,23 @@ def say_on_stderr(line: str) -> None:
 def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """The cached file `name` of this key, made once: by a temporary file and a rename."""
     path = cache_home() / f"{name.replace('.', f'-{key}.', 1)}"
-    if not path.exists():
+    if path.exists():
+        return path
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.unlink(missing_ok=True)
         try:
             make(part)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
+    except (OSError, sqlite3.OperationalError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"{path.parent}: the compiled classification cannot be kept there ({why});"
+            " set XDG_CACHE_HOME to a folder that can be written"
+        ) from None
     return path
 
 

@@ -20,6 +20,7 @@ _SEQUELA = frozenset(words("sequela sequelae late residual"))
 _ASSESSED = frozenset({"diagnoses", "assessment_plan"})
 _OBSERVED = frozenset({"exam", "review_of_systems", "results"})
 _WITH = re.compile(r"(?i)(?<!whether )\bwith\b")
+_DENIED = re.compile(r"(?i)\b(not|without) (\w+)")
 _ENDING = {"9": 2, "0": 1}
 
 
@@ -47,7 +48,15 @@ def _subdivision(task: Choose) -> Chosen:
     best = max(range(len(scores)), key=lambda i: (scores[i], _plainness(task.options[i]), -i))
     if scores[best] > 0:
         return Chosen((best + 1,))
-    return _default(task.options)
+    return _default([_contradicted(option, said) for option in task.options])
+
+
+def _contradicted(option: Option, said: frozenset[str]) -> Option:
+    """The option, or an empty one where it denies what the phrase says: `without aura`."""
+    for denied in _DENIED.finditer(option.text):
+        if norm(denied[2]) in said and denied[1].lower() not in said:
+            return Option(option.code[:-1], "other with other")
+    return option
 
 
 def _own_words(options: Sequence[Option]) -> list[frozenset[str]]:
@@ -139,7 +148,12 @@ def _set(task: Choose) -> Chosen:
     settled = any(not _is_symptom(o) and o.code[0] not in "VWXYZ" for o in assessed)
     inpatient = task.setting == "inpatient"
 
+    final = any("diagnoses" in o.stands and not _is_symptom(o) for o in options)
+
     def reported(option: Option) -> bool:
+        if final and _is_symptom(option) and "diagnoses" not in option.stands:
+            # The final list explains what an earlier assessment still asked.
+            return False
         if option in assessed:
             return bool(listed) or not (settled and _is_symptom(option))
         if option.code[:3] in ("Z86", "Z87"):

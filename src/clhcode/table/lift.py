@@ -2,8 +2,8 @@
 
 Flat notes are what people have: one note a row, ids as numbers, codes as a word list.
 Consecutive notes of one `encounter_id` make a row; a note without one is its own encounter.
-Only one encounter is held, so a note that comes back under an `encounter_id` that was
-already closed makes another row of that id. Sort the file by encounter where that matters.
+Only one encounter is held, so its notes must stand together; one that comes back after
+another is told, since its codes would be those of half an encounter.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row, from_dict
 from clhcode.table.flat import is_flat
@@ -32,11 +33,20 @@ def lift(notes: Iterable[tuple[str, dict[str, Any]]], stem: str) -> Iterator[Row
         stem: Notes without a `note_id` are called `STEM-1`, `STEM-2`, ... by their number.
 
     Raises:
-        UserError: A value is of the wrong kind.
+        UserError: A value is of the wrong kind, or an encounter's notes stand apart.
     """
+    closed: set[str] = set()
     keyed = (_keyed(number, where, note, stem) for number, (where, note) in enumerate(notes, 1))
-    for _, group in groupby(keyed, key=lambda pair: pair[0]):
-        yield joined([row for _, row in group])
+    for key, group in groupby(keyed, key=lambda item: item[0]):
+        members = list(group)
+        if isinstance(key, str):
+            if key in closed:
+                raise UserError(
+                    f"{members[0][2]}: encounter `{key}` comes back after another:"
+                    " sort the file so that its notes stand together"
+                )
+            closed.add(key)
+        yield joined([row for _, row, _ in members])
 
 
 def joined(rows: list[Row]) -> Row:
@@ -54,7 +64,7 @@ def joined(rows: list[Row]) -> Row:
     return Row(replace(first.encounter, notes=tuple(notes), **shared), gold)
 
 
-def _keyed(number: int, where: str, note: dict[str, Any], stem: str) -> tuple[object, Row]:
+def _keyed(number: int, where: str, note: dict[str, Any], stem: str) -> tuple[object, Row, str]:
     key: object = None
     if is_flat(note):
         key = note.get("encounter_id")
@@ -62,7 +72,7 @@ def _keyed(number: int, where: str, note: dict[str, Any], stem: str) -> tuple[ob
             note = {**note, "note_id": f"{stem}-{number}"}
     row = from_dict(note, where)
     # A fresh object equals nothing, so it keeps its row apart.
-    return (object() if key in (None, "") else row.encounter.encounter_id), row
+    return (object() if key in (None, "") else row.encounter.encounter_id), row, where
 
 
 def _known(name: str, encounters: Iterable[Encounter]) -> Any:

@@ -23,10 +23,12 @@ def listed(text: str, offset: int) -> bool:
     end = text.find("\n", offset)
     line = text[begin : end if end >= 0 else len(text)]
     sentence, _ = sentence_span(text, offset)
-    if text[begin:sentence].strip():
+    if sentence < begin:
         return False
     if label := _LABEL.match(line):
         if not is_heading(label["label"]):
             return False
         line = line[label.end() :]
-    return is_item(line) or len(line.split()) <= LONGEST
+    if len(line.split()) <= LONGEST:
+        return True
+    return is_item(line) and not text[begin:sentence].strip()

@@ -26,6 +26,9 @@ _CLAUSE = re.compile(
 WRAPPED = 60
 """A line longer than this, in columns, may have been broken by the editor, not the writer."""
 
+ENDLESS = 2_000
+"""Characters of a sentence after which it is cut at the next comma or blank."""
+
 # Always followed by the rest of their sentence.
 _LEADING = frozenset(
     "dr drs mr mrs ms prof st vs e.g i.e approx ca cf fig figs incl esp resp viz ref".split()
@@ -66,9 +69,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Sentences as half-open spans without surrounding blanks, in reading order.
 
     A line is a sentence of its own unless it reads like hard-wrapped prose; semicolons and
-    decimals end none.
+    decimals end none. None is longer than `ENDLESS`.
     """
-    return [span for begin, end in _blocks(text) for span in _split(text, begin, end)]
+    return [
+        piece
+        for begin, end in _blocks(text)
+        for span in _split(text, begin, end)
+        for piece in _short(text, *span)
+    ]
 
 
 def sentence_span(text: str, offset: int) -> tuple[int, int]:
@@ -97,6 +105,17 @@ def clauses(text: str, begin: int, end: int) -> list[tuple[int, int]]:
 def is_item(line: str) -> bool:
     """Whether a line starts with a bullet or a list number."""
     return _ITEM.match(line) is not None
+
+
+def _short(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence in pieces of bearable length: what is longer has lost its borders."""
+    while end - begin > ENDLESS:
+        cut = max(text.rfind(", ", begin, begin + ENDLESS), begin)
+        cut = cut if cut > begin else text.rfind(" ", begin, begin + ENDLESS)
+        cut = cut + 1 if cut > begin else begin + ENDLESS
+        yield from _trimmed(text, begin, cut)
+        begin = cut
+    yield from _trimmed(text, begin, end)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:

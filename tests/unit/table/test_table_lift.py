@@ -25,13 +25,17 @@ def test_consecutive_notes_of_an_encounter_make_one_row():
         {"encounter_id": "A", "text": "a", "category": "ed", "age": "63"},
         {"encounter_id": "A", "text": "b", "note_id": "n7", "sex": "F", "age": 64},
         {"encounter_id": "B", "text": "c"},
-        {"encounter_id": "A", "text": "d"},
     )
     assert rows == [
         Row(Encounter("A", (Note("notes-1", "a", "ed"), Note("n7", "b")), sex="female", age=63)),
         Row(Encounter("B", (Note("notes-3", "c"),))),
-        Row(Encounter("A", (Note("notes-4", "d"),))),
     ]
+
+
+def test_notes_of_an_encounter_that_stand_apart_are_told():
+    apart = [{"encounter_id": each, "text": "a"} for each in "ABA"]
+    with pytest.raises(UserError, match="row 3: encounter `A` comes back after another"):
+        lifted(*apart)
 
 
 def test_ids_may_be_numbers_and_blanks_are_nothing():
