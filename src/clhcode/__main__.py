@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 
 import click
 
 from clhcode.errors import DONE, INTERRUPTED, WRONG_COMMAND, NobodyReadsError, UserError
 
+_TERMINATED = 143  # and for one that SIGTERM ended
 _BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
 
@@ -20,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
     """
     from clhcode.cli.main import cli
 
+    _settle()
     try:
         code = cli.main(arguments, prog_name="clh", standalone_mode=False)
         sys.stdout.flush()
@@ -36,9 +40,12 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
     except (KeyboardInterrupt, click.Abort):
         return _say("stopped", INTERRUPTED)
     except (NobodyReadsError, BrokenPipeError):
-        # Nobody reads any more; the interpreter's own last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return _unread()
+    except SystemExit as end:
+        # How click ends when it meets a closed pipe by itself, as in `clh --help | true`.
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            return _unread()
+        return end.code if isinstance(end.code, int) else WRONG_COMMAND
     except OSError as error:
         # Such as a full disk; the system's own words hold no note.
         name = error.filename or "standard output"
@@ -49,6 +56,25 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
         # The exception's text may quote a note, so only its kind is said.
         kind = type(error).__name__
         return _say(f"a bug in clh ({kind}); `CLH_DEBUG=1` shows where", WRONG_COMMAND)
+
+
+def _settle() -> None:
+    """Stands in for streams that are closed, and lets a plain kill clean up after itself."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+
+    def end(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    with suppress(ValueError):
+        signal.signal(signal.SIGTERM, end)
+
+
+def _unread() -> int:
+    """Nobody reads any more; the interpreter's own last flush must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return _BROKEN_PIPE
 
 
 def _say(message: str, code: int) -> int:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.run import awaited, on_a_terminal, started, taken, text
+from tests.cli.run import CLH, awaited, on_a_terminal, started, taken, text
 
 MANY = 3_000
 
@@ -160,3 +160,17 @@ def test_escapes_in_the_names_of_a_table_do_not_reach_the_terminal(tmp_path):
     shown = on_a_terminal("table", tmp_path / "c.parquet", "--of", "candidates", "--plain")
     assert "asthma" in shown
     assert not set(STEERING) & set(shown)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("code", "--demo", "--format", "text")]
+)
+def test_a_closed_pipe_is_no_failed_row(arguments):
+    with subprocess.Popen(
+        [*CLH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 141
+    assert "Traceback" not in err
+    assert "clh: " not in err

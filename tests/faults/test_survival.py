@@ -137,3 +137,11 @@ def test_a_worker_that_is_killed_is_told_and_the_run_goes_on_later(many, undistu
     assert "Traceback" not in err
     text("code", many, "-o", target)
     assert read_rows(target) == undisturbed[0]
+
+
+def test_another_column_of_text_is_another_run(tmp_path):
+    (tmp_path / "t.csv").write_text("text,note\nAsthma.,Gout.\n")
+    for column, code in (("text", "J45.909"), ("note", "M10.9")):
+        target = tmp_path / "c.jsonl"
+        text("code", tmp_path / "t.csv", "-o", target, "--text-column", column)
+        assert [c["code"] for row in read_rows(target) for c in row["codes"]] == [code]

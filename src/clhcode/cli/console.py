@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from clhcode.errors import NobodyReadsError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,7 +24,12 @@ def visible(text: str) -> str:
 
 def console(*, plain: bool) -> Console:
     """Standard output as a rich console; plain without a terminal, by `--plain` or NO_COLOR."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:
+            # rich would end with 1, which here means that rows failed.
+            raise NobodyReadsError
 
     terminal = sys.stdout.isatty()
     coloured = terminal and not plain and "NO_COLOR" not in os.environ

@@ -6,6 +6,7 @@ from typing import cast
 
 import click
 
+from clhcode.cli.console import visible
 from clhcode.cli.options import Examples, released
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.records import Sex
@@ -79,7 +80,7 @@ def edits(
     else:
         for f in found:
             edit = BY_CODE[f.edit]
-            click.echo(f"{edit.code} {edit.name:<20} {f.message}   {edit.guideline}")
+            click.echo(f"{edit.code} {edit.name:<20} {visible(f.message)}   {edit.guideline}")
         if not found:
             click.echo(f"{len(given)} codes, no edit objects")
     return SOME_ROWS_FAILED if found else DONE

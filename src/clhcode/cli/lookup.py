@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clhcode.cli.console import visible
 from clhcode.cli.options import Examples, released
 from clhcode.errors import DONE, SOME_ROWS_FAILED
 
@@ -29,7 +30,13 @@ _NOTES_SHOWN = 12
 )
 @click.argument("query", metavar='"TERM OR CODE"', nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--most", default=6, show_default=True, help="Matches of a term to show.")
+@click.option(
+    "--most",
+    type=click.IntRange(1),
+    default=6,
+    show_default=True,
+    help="Matches of a term to show.",
+)
 @released
 @click.option("--plain", is_flag=True, help="No colours.")
 def lookup(
@@ -64,7 +71,7 @@ def _print(found: Lookup, store: Store, stood_on: str, *, plain: bool) -> None:
     click.echo(stood_on, err=True)
     if found.node is None:
         what = f"{found.code} is not a code of this release" if found.code else "nothing found"
-        click.echo(f"clh: {found.query}: {what}", err=True)
+        click.echo(f"clh: {visible(found.query)}: {what}", err=True)
         return
     colour = not plain
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
+from clhcode.cli.console import visible
 from clhcode.cli.options import policy_of
 from clhcode.errors import DONE, SOME_ROWS_FAILED, StoppedError, UserError
 from clhcode.records import Setting
@@ -118,7 +119,11 @@ def _to_file(job: Job, format_: Format, source: Source, place: Workplace) -> Tal
         format_,
         job.stages,
         {**source.runs, place.run: place.config},
-        fingerprint(Path(job.source), job.stages, {"format": format_, **place.config}),
+        fingerprint(
+            Path(job.source),
+            job.stages,
+            {"format": format_, "text_column": job.text_column, **place.config},
+        ),
         job.workers,
     )
     if (done := finished(plan)) is not None:
@@ -232,7 +237,9 @@ def _show(rows: Iterable[Row], job: Job, place: Workplace) -> None:
 
 
 def _note(line: str) -> None:
-    click.echo(click.style(line, dim=True) if _colours() else line, err=True)
+    # Names of columns and files come from outside.
+    shown = visible(line)
+    click.echo(click.style(shown, dim=True) if _colours() else shown, err=True)
 
 
 def _colours() -> bool:
