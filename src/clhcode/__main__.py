@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one a wa
         return _unread()
     except SystemExit as end:
         # How click ends when it meets a closed pipe by itself, as in `clh --help | true`.
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        if "PacifyFlush" in type(sys.stdout).__name__:
             return _unread()
         return end.code if isinstance(end.code, int) else WRONG_COMMAND
     except OSError as error:

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
 import orjson
@@ -108,7 +109,9 @@ def open_parts(
             part = folder / ".fingerprint.tmp"
             part.write_bytes(mine)
             part.replace(kept)
-        for stray in folder.glob(".*.tmp"):
+        # What a killed run had begun to write, here and beside the target.
+        left = (*folder.glob(".*.tmp"), *target.parent.glob(f".{escape(target.name)}.*.tmp"))
+        for stray in left:
             stray.unlink(missing_ok=True)
         parts = Parts(folder, format_, runs)
         for path in folder.iterdir():
