@@ -5,6 +5,7 @@ Codes are numbered in preorder, so everything below a code is a range of numbers
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import sys
@@ -222,12 +223,17 @@ def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        try:
-            make(part)
-            os.replace(part, path)
-        finally:
+        with path.with_name(f"{path.name}.lock").open("w") as lock:
+            # Who comes second waits, and finds it made.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path
             part.unlink(missing_ok=True)
+            try:
+                make(part)
+                os.replace(part, path)
+            finally:
+                part.unlink(missing_ok=True)
     except (OSError, sqlite3.OperationalError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UserError(

@@ -84,7 +84,7 @@ def test_a_damaged_source_is_named(tmp_path, monkeypatch):
     sources = Sources(File(broken, "tabular", "2026"))
     with pytest.raises(UserError, match=r"broken\.xml: not a readable tabular"):
         open_store(sources, say=lambda line: None)
-    assert not list(tmp_path.glob("clh/*.sqlite*"))
+    assert [path.suffix for path in tmp_path.glob("clh/*.sqlite*")] == [".lock"]
 
 
 def test_the_newest_tabular_is_joined_with_its_own_years_index(tmp_path):
