@@ -27,7 +27,8 @@ def listed(text: str, offset: int) -> bool:
         return False
     if label := _LABEL.match(line):
         if not is_heading(label["label"]):
-            return False
+            # "Hypertension: at goal" is titled by its label.
+            return offset < begin + label.end("label")
         line = line[label.end() :]
     if len(line.split()) <= LONGEST:
         return True
