@@ -113,6 +113,8 @@ def run_stages(
 
 def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) -> Talk[Encounter]:
     """One row's talk. A bug in a stage costs the row, which says so, and no other."""
+    if any(error.stage == "read" for error in encounter.errors):
+        stages = ()
     longest = max((len(note.text) for note in encounter.notes), default=0)
     for stage in stages:
         if not _may_run(encounter, stage):

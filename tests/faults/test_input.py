@@ -18,24 +18,62 @@ BAD = {
     "empty.txt": ("", "empty"),
     "blank.txt": (" \n\n", "empty"),
     "latin.txt": (f"fi\xe8vre {SECRET}", "not UTF-8 text (byte 2)"),
-    "latin.csv": (f"note_id,text\nn1,{SECRET} fi\xe8vre\n", "not UTF-8 text (byte 28)"),
-    "latin.jsonl": (f'{GOOD}{{"text": "{SECRET} fi\xe8vre"}}\n', "not UTF-8 text (byte 59)"),
     "named.csv": (f"TEXT_ID,NOTE\n1,{SECRET}\n", "`TEXT_ID`, `NOTE`"),
     "named.jsonl": (f'{{"note_id": "a", "NOTE": "{SECRET}"}}\n', "`--text-column NOTE`"),
     "headless.csv": (f"1,the {SECRET} note of a day\n", "is the header row missing?"),
-    "broken.jsonl": (f'{GOOD}{{"text": "{SECRET}\n', "line 2: broken JSON"),
-    "list.jsonl": (f'{GOOD}["{SECRET}"]\n', "line 2: a JSON object is needed"),
-    "number.jsonl": (f'{GOOD}{{"text": 5, "note_id": "{SECRET}"}}\n', "line 2: `text` must be a"),
+    "broken.jsonl": (f'{{"text": "{SECRET}\n{GOOD}', "line 1: broken JSON"),
     "quote.csv": (f'note_id,text\n1,"{SECRET}\n', "row 1: broken CSV"),
-    "wide.csv": (f"note_id,text\n1,a,{SECRET}\n", "row 1: 3 fields"),
     "noise.parquet": (f"PAR1 {SECRET} PAR1", "damaged or cut short"),
 }
 
+ROWS = {
+    # a good row, then one that cannot be read, and what is said of that
+    "latin.csv": (f"note_id,text\nn1,gout\nn2,{SECRET} fi\xe8vre\n", "row 2: not UTF-8 text"),
+    "latin.jsonl": (
+        f'{GOOD}{{"text": "{SECRET} fi\xe8vre"}}\n',
+        "line 2: not UTF-8 text (byte 59)",
+    ),
+    "broken.jsonl": (f'{GOOD}{{"text": "{SECRET}\n', "line 2: broken JSON"),
+    "list.jsonl": (f'{GOOD}["{SECRET}"]\n', "line 2: a JSON object is needed"),
+    "number.jsonl": (f'{GOOD}{{"text": 5, "note_id": "{SECRET}"}}\n', "line 2: `text` must be a"),
+    "wide.csv": (f"note_id,text\n1,gout\n1,a,{SECRET}\n", "row 2: 3 fields"),
+}
 
-def written(folder, name):
+
+def written(folder, name, files=BAD):
     path = folder / name
-    path.write_bytes(BAD[name][0].encode("latin-1"))
+    path.write_bytes(files[name][0].encode("latin-1"))
     return path
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("command", ["code", "analyse"])
+def test_a_bad_row_is_told_and_costs_no_other(name, command, tmp_path):
+    path = written(tmp_path, name, ROWS)
+    target = tmp_path / "out.jsonl"
+    done = clh(command, path, "-o", target)
+    assert done.returncode == 1
+    _, said, total = done.stderr.decode().splitlines()
+    assert said.startswith(f"{path}: {ROWS[name][1]}")
+    assert total == "1 of 2 rows failed: see their `errors`"
+    assert SECRET not in done.stderr.decode()
+    good, bad = (json.loads(line) for line in target.read_text().splitlines())
+    assert good["conditions"]
+    assert not good["errors"]
+    assert bad["conditions"] is bad["codes"] is None
+    assert [error["message"] for error in bad["errors"]] == [said]
+
+
+def test_many_bad_rows_are_counted_and_the_next_in_the_pipe_is_silent(tmp_path):
+    path = tmp_path / "n.jsonl"
+    path.write_text(GOOD + "3\n" * 5)
+    done = clh("analyse", path)
+    assert len(done.stderr.splitlines()) == 6
+    assert b"2 more rows that cannot be read" in done.stderr
+    after = clh("locate", "--format", "jsonl", stdin=done.stdout)
+    assert after.returncode == 1
+    assert b"JSON object" not in after.stderr
+    assert len(after.stdout.splitlines()) == 6
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -30,6 +30,7 @@ FILES = {
     "empty file": ("n.txt", b""),
     "not UTF-8": ("n.txt", b"fi\xe8vre zygomorph"),
     "table without text": ("n.csv", b"TEXT_ID,NOTE\n1,zygomorph\n"),
+    "broken first line": ("n.jsonl", b'{"text": "zygomorph\n' + lines({"text": "a"})),
     "broken line": ("n.jsonl", lines({"text": "a"}) + b'{"text": "zygomorph\n'),
     "row of a wrong kind": ("n.jsonl", lines({"text": "a"}, {"text": 7, "note_id": SECRET})),
     "notes of an encounter apart": (

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Shown = Literal["text", "parquet", "arrow", "jsonl", "json"]
 """A format of the table, or the view for people."""
 
+BAD_SHOWN = 3
+"""Rows that cannot be read and are named on standard error; the table names all."""
+
 PACK = 256
 """Rows a written batch holds at most; the writer also cuts by bytes."""
 
@@ -188,8 +191,19 @@ def _format(job: Job) -> Shown:
 
 
 def _rows(source: Source) -> Iterator[Row]:
+    from clhcode.table.convert import is_bad
+
+    bad = 0
     for batch in source:
-        yield from batch
+        for row in batch:
+            # A row that comes through a pipe of stages was told of by the first.
+            if is_bad(row) and not row.encounter.runs:
+                bad += 1
+                if bad <= BAD_SHOWN:
+                    _note(row.encounter.errors[0].message)
+            yield row
+    if bad > BAD_SHOWN:
+        _note(f"{bad - BAD_SHOWN:,} more rows that cannot be read")
     if source.left:
         _note(f"columns not carried: {', '.join(source.left)}")
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar
 import orjson
 
 from clhcode.errors import UserError
-from clhcode.table.convert import Row, from_batch
+from clhcode.table.convert import Row, bad_row, of_batch
 from clhcode.table.found import Asked, Found
 from clhcode.table.lift import lift
 from clhcode.table.names import flat_columns, no_text, renamed
+from clhcode.table.plain import WrongError
 from clhcode.table.schema import KEYS, RUNS
 from clhcode.table.texts import Named
 
@@ -61,13 +62,15 @@ def arrow_rows(stream: BinaryIO, kind: ArrowKind, asked: Asked) -> Found:
     kept = [n for n in names if n in known]
     if len(set(kept)) < len(kept):
         raise UserError(f"{name}: two columns have the same name")
-    pieces = _pieces(batches(kept), name, asked.budget)
+    pieces = _pieces(batches(kept), asked.budget)
     groups: Iterator[Iterable[Row]]
     if not ours:
         notes = _sound(_notes(pieces, name, text_column), name, kind)
         groups = iter([lift(notes, asked.stem)])
     else:
-        groups = _sound((from_batch(piece, where) for piece, where, _ in pieces), name, kind)
+        groups = _sound(
+            (_ours(piece, name, first, asked.stem) for piece, first in pieces), name, kind
+        )
         if kind != "stream":
             # What comes through a pipe is not held back to fill a list; a file's rows may be.
             groups = iter([chain.from_iterable(groups)])
@@ -172,24 +175,45 @@ def _sound(values: Iterator[T], name: str, kind: ArrowKind) -> Iterator[T]:
         yield value
 
 
-def _pieces(
-    batches: Iterable[pa.RecordBatch], name: str, budget: int
-) -> Iterator[tuple[pa.RecordBatch, str, int]]:
-    """Slices of at most about `budget` bytes, what to call each, and its first row's number."""
+def _ours(piece: pa.RecordBatch, name: str, first: int, stem: str) -> list[Row]:
+    """The rows of a piece, those that cannot be read as bad rows.
+
+    Raises:
+        UserError: A column is of a kind that no row of it can fit.
+    """
+    try:
+        return of_batch(piece)
+    except WrongError as wrong:
+        fault = wrong
+    try:
+        of_batch(piece.slice(0, 0))
+    except WrongError as wrong:
+        raise UserError(f"{name}: {wrong}") from None
+    if piece.num_rows == 1:
+        ids = piece.column("encounter_id") if "encounter_id" in piece.schema.names else [None]
+        own = str(ids[0]) if ids[0] is not None and str(ids[0]) != "None" else f"{stem}-{first}"
+        return [bad_row(own, f"{name}: row {first}", fault)]
+    middle = piece.num_rows // 2
+    halves = (piece.slice(0, middle), first), (piece.slice(middle), first + middle)
+    return [row for half, at in halves for row in _ours(half, name, at, stem)]
+
+
+def _pieces(batches: Iterable[pa.RecordBatch], budget: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Slices of at most about `budget` bytes, and the number of each one's first row."""
     first = 1
     for batch in batches:
         a_row = max(1, batch.nbytes // max(1, batch.num_rows))
         step = max(1, budget // a_row)
         for begin in range(0, batch.num_rows, step):
             piece = batch.slice(begin, step)
-            yield piece, f"{name}: rows {first}-{first + piece.num_rows - 1}", first
+            yield piece, first
             first += piece.num_rows
 
 
 def _notes(
-    pieces: Iterable[tuple[pa.RecordBatch, str, int]], name: str, text_column: str
+    pieces: Iterable[tuple[pa.RecordBatch, int]], name: str, text_column: str
 ) -> Iterator[Named]:
-    for piece, _, first in pieces:
+    for piece, first in pieces:
         for number, values in enumerate(piece.to_pylist(), first):
             yield f"{name}: row {number}", renamed(values, text_column)
 

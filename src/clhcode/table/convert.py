@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clhcode.errors import UserError
-from clhcode.records import Encounter
+from clhcode.records import Encounter, Failure
 from clhcode.table.flat import nested
 from clhcode.table.plain import WrongError, member, to_plain
 from clhcode.table.schema import COLUMNS, KEYS, schema
@@ -59,10 +59,26 @@ def from_dict(values: dict[str, Any], where: str) -> Row:
         UserError: A key is missing or its value is of the wrong kind.
     """
     try:
-        values = nested(values)
-        return _row([get(values) for get in _OF_PLAIN])
+        return of_dict(values)
     except WrongError as wrong:
         raise UserError(f"{where}: {wrong}") from None
+
+
+def of_dict(values: dict[str, Any]) -> Row:
+    """As `from_dict`, but raises `WrongError`."""
+    values = nested(values)
+    return _row([get(values) for get in _OF_PLAIN])
+
+
+def bad_row(encounter_id: str, where: str, wrong: WrongError) -> Row:
+    """What stands in the table for a row that could not be read: its name and the reason."""
+    failure = Failure("read", "bad-row", f"{where}: {wrong}")
+    return Row(Encounter(encounter_id, (), errors=(failure,)))
+
+
+def is_bad(row: Row) -> bool:
+    """Whether a row, or a note of it, could not be read; such a row is never coded."""
+    return any(error.stage == "read" for error in row.encounter.errors)
 
 
 def to_batch(rows: Iterable[Row]) -> pa.RecordBatch:
@@ -85,16 +101,21 @@ def from_batch(batch: pa.RecordBatch, where: str = "table") -> list[Row]:
     Raises:
         UserError: A column is of the wrong kind or holds a value that does not fit.
     """
+    try:
+        return of_batch(batch)
+    except WrongError as wrong:
+        raise UserError(f"{where}: {wrong}") from None
+
+
+def of_batch(batch: pa.RecordBatch) -> list[Row]:
+    """As `from_batch`, but raises `WrongError`."""
     import pyarrow as pa
 
     from clhcode.table.columns import decode_field
 
     there = dict(zip(batch.schema.names, batch.columns, strict=True))
     absent = pa.nulls(batch.num_rows)
-    try:
-        columns = [decode_field(c, there.get(c.name, absent)) for c in COLUMNS]
-    except WrongError as wrong:
-        raise UserError(f"{where}: {wrong}") from None
+    columns = [decode_field(c, there.get(c.name, absent)) for c in COLUMNS]
     return [_row(values) for values in zip(*columns, strict=True)]
 
 

@@ -10,43 +10,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
-from clhcode.table.convert import Row, from_dict
+from clhcode.table.convert import Row, bad_row, is_bad, of_dict
 from clhcode.table.flat import is_flat
+from clhcode.table.plain import WrongError
+from clhcode.table.texts import Named
 
 _SHARED = ("dataset", "split", "subject_id", "sex", "age", "setting")
 
 
-def lift(notes: Iterable[tuple[str, dict[str, Any]]], stem: str) -> Iterator[Row]:
+def lift(notes: Iterable[Named], stem: str) -> Iterator[Row]:
     """Rows from flat notes, as a stream.
 
     Of what describes an encounter (`sex`, `split`, ...) its first known value counts. The
     gold of its notes is joined, each span pointing at its own note. Dicts that are rows of
     the table already go through by themselves.
 
+    A note that cannot be read makes its encounter a bad row (`clhcode.table.convert.is_bad`):
+    the codes of what is left would be those of another encounter. One without a name belongs
+    to the encounter it stands within, else it is a row of its own.
+
     Args:
         notes: Pairs of what to call a note in an error and the note.
         stem: Notes without a `note_id` are called `STEM-1`, `STEM-2`, ... by their number.
 
     Raises:
-        UserError: A value is of the wrong kind, or an encounter's notes stand apart.
+        UserError: An encounter's notes stand apart.
     """
     closed: set[str] = set()
-    keyed = (_keyed(number, where, note, stem) for number, (where, note) in enumerate(notes, 1))
-    for key, group in groupby(keyed, key=lambda item: item[0]):
-        members = list(group)
-        if isinstance(key, str):
-            if key in closed:
-                raise UserError(
-                    f"{members[0][2]}: encounter `{key}` comes back after another:"
-                    " sort the file so that its notes stand together"
-                )
+    held: list[Row] = []
+    strays: list[Row] = []
+    last: str | None = None
+    for number, (where, note) in enumerate(notes, 1):
+        key, row = _keyed(where, note, f"{stem}-{number}")
+        if key is not None and key == last:
+            held += [*strays, row]
+            strays = []
+            continue
+        if last is not None and key is None and is_bad(row):
+            strays.append(row)
+            continue
+        if held:
+            yield joined(held)
+        yield from strays
+        held, strays, last = [row], [], key
+        if key in closed:
+            raise UserError(
+                f"{where}: encounter `{key}` comes back after another:"
+                " sort the file so that its notes stand together"
+            )
+        if key is not None:
             closed.add(key)
-        yield joined([row for _, row, _ in members])
+    if held:
+        yield joined(held)
+    yield from strays
 
 
 def joined(rows: list[Row]) -> Row:
@@ -61,18 +81,26 @@ def joined(rows: list[Row]) -> Row:
             gold = (gold or []) + [_moved(mention, len(notes)) for mention in row.gold]
         notes += row.encounter.notes
     shared = {name: _known(name, (row.encounter for row in rows)) for name in _SHARED}
-    return Row(replace(first.encounter, notes=tuple(notes), **shared), gold)
+    errors = tuple(error for row in rows for error in row.encounter.errors)
+    return Row(replace(first.encounter, notes=tuple(notes), errors=errors, **shared), gold)
 
 
-def _keyed(number: int, where: str, note: dict[str, Any], stem: str) -> tuple[object, Row, str]:
-    key: object = None
-    if is_flat(note):
-        key = note.get("encounter_id")
-        if note.get("note_id") in (None, ""):
-            note = {**note, "note_id": f"{stem}-{number}"}
-    row = from_dict(note, where)
-    # A fresh object equals nothing, so it keeps its row apart.
-    return (object() if key in (None, "") else row.encounter.encounter_id), row, where
+def _keyed(where: str, note: dict[str, Any] | WrongError, name: str) -> tuple[str | None, Row]:
+    """The encounter that a note says it belongs to, and the note as a row."""
+    if isinstance(note, WrongError):
+        return None, bad_row(name, where, note)
+    named = not is_flat(note)
+    try:
+        if named or note.get("note_id") not in (None, ""):
+            row = of_dict(note)
+        else:
+            row = of_dict({**note, "note_id": name})
+    except WrongError as wrong:
+        own = note.get("encounter_id")
+        key = str(own) if isinstance(own, str | int) and own != "" else None
+        return (None if named else key), bad_row(key or name, where, wrong)
+    blank = named or note.get("encounter_id") in (None, "")
+    return (None if blank else row.encounter.encounter_id), row
 
 
 def _known(name: str, encounters: Iterable[Encounter]) -> Any:

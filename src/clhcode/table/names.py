@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clhcode.errors import UserError
+from clhcode.table.plain import WrongError
 from clhcode.table.schema import FLAT
 
 _LIKELY = (
@@ -21,9 +22,9 @@ def flat_columns(text_column: str) -> tuple[str, ...]:
     return tuple(text_column if name == "text" else name for name in FLAT)
 
 
-def renamed(values: dict[str, Any], text_column: str) -> dict[str, Any]:
+def renamed(values: dict[str, Any] | WrongError, text_column: str) -> dict[str, Any] | WrongError:
     """A flat note with its text under `text`."""
-    if text_column == "text" or text_column not in values:
+    if isinstance(values, WrongError) or text_column == "text" or text_column not in values:
         return values
     others = {name: value for name, value in values.items() if name != text_column}
     return {**others, "text": values[text_column]}

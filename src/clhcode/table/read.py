@@ -22,6 +22,7 @@ from clhcode.table.convert import Row
 from clhcode.table.found import Asked, Found, cut
 from clhcode.table.lift import lift
 from clhcode.table.names import flat_columns, no_text, renamed
+from clhcode.table.plain import WrongError
 from clhcode.table.schema import KEYS
 from clhcode.table.texts import Named, csv_rows, json_objects, nothing, plain_note
 
@@ -180,7 +181,10 @@ def _json_rows(
     first = next(rows, None)
     if first is None:
         raise nothing(name)
-    return first[1], chain([first], rows)
+    where, values = first
+    if isinstance(values, WrongError):
+        raise UserError(f"{where}: {values}")
+    return values, chain([first], rows)
 
 
 def _lifted(columns: list[str], rows: Iterable[Named], asked: Asked, *, ours: bool) -> Found:

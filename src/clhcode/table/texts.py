@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
@@ -14,12 +15,15 @@ from typing import Any, BinaryIO, TypeAlias
 import orjson
 
 from clhcode.errors import UserError
+from clhcode.table.plain import WrongError
 
-Named: TypeAlias = tuple[str, dict[str, Any]]
-"""What to call a note or row in an error, and its values."""
+Named: TypeAlias = tuple[str, dict[str, Any] | WrongError]
+"""What to call a note or row in an error, and its values, or why there are none."""
 
 DOCUMENT = 64 << 20
 """Bytes of the longest JSON document that is read whole."""
+
+_LONE = re.compile("[\udc80-\udcff]")
 
 # The longest that the C long of every platform holds.
 csv.field_size_limit(2**31 - 1)
@@ -39,8 +43,7 @@ def decoded(data: bytes, name: str, at: int = 0) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        where = at + error.start
-        raise UserError(f"{name}: not UTF-8 text (byte {where}); save it as UTF-8") from None
+        raise UserError(f"{name}: {_not_utf8(at + error.start)}") from None
     return text.removeprefix("\ufeff") if at == 0 else text
 
 
@@ -70,8 +73,11 @@ def json_objects(stream: BinaryIO, name: str, *, whole: bool) -> Iterator[Named]
         whole: Whether a first line that is no JSON by itself may begin a longer document. A
             line that is just `[` or `{` always does.
 
+    A line that is broken or no object is given as such, and the rest goes on; not so the
+    first, without which it is not known what the file holds.
+
     Raises:
-        UserError: A line is broken or no object, or there is none.
+        UserError: The first line is broken or no object, or there is none.
     """
     found, at = False, 0
     for number, line in enumerate(stream, 1):
@@ -81,9 +87,15 @@ def json_objects(stream: BinaryIO, name: str, *, whole: bool) -> Iterator[Named]
         if not found and _begins_document(line.removeprefix(codecs.BOM_UTF8), whole):
             yield from _document(line, stream, name, begin)
             return
-        found = True
         where = f"{name}: line {number}"
-        yield _object(_parsed(line, where, name, begin), where)
+        try:
+            value: dict[str, Any] | WrongError = _object(_parsed(line, begin))
+        except WrongError as wrong:
+            if not found:
+                raise UserError(f"{where}: {wrong}") from None
+            value = wrong
+        found = True
+        yield where, value
     if not found:
         raise nothing(name)
 
@@ -97,10 +109,13 @@ def csv_rows(stream: BinaryIO, name: str, *, tabs: bool) -> tuple[list[str], Ite
         tabs: Whether fields are set apart by tabs; else by what the header line uses most of
             comma, semicolon and tab.
 
+    A row that does not fit the header is given as such, and the rest goes on.
+
     Raises:
-        UserError: A row does not fit the header or a quote is never closed.
+        UserError: The header cannot be read or a quote is never closed.
     """
-    lines = _lines(stream, name)
+    # A byte that is no UTF-8 is carried to its row as a lone surrogate.
+    lines = codecs.iterdecode(stream, "utf-8-sig", errors="surrogateescape")
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise nothing(name)
@@ -110,6 +125,8 @@ def csv_rows(stream: BinaryIO, name: str, *, tabs: bool) -> tuple[list[str], Ite
     rows = _records(reader, name)
     _, header = next(rows)
     header = [column.strip() for column in header]
+    if _escaped(header):
+        raise UserError(f"{name}: header: {_not_utf8()}")
     twice = {column for column in header if column and header.count(column) > 1}
     if twice:
         raise UserError(f"{name}: {len(twice)} column names stand twice in the header")
@@ -133,34 +150,44 @@ def _document(head: bytes, stream: BinaryIO, name: str, at: int) -> Iterator[Nam
     data = head + stream.read(DOCUMENT)
     if len(data) > DOCUMENT:
         raise UserError(f"{name}: too long for one JSON document; write one object a line")
-    value = _parsed(data, name, name, at)
+    try:
+        value = _parsed(data, at)
+    except WrongError as wrong:
+        raise UserError(f"{name}: {wrong}") from None
     if not isinstance(value, list):
-        yield _object(value, name)
-        return
+        value = [value]
     for number, item in enumerate(value, 1):
-        yield _object(item, f"{name}: item {number}")
+        try:
+            yield f"{name}: item {number}", _object(item)
+        except WrongError as wrong:
+            yield f"{name}: item {number}", wrong
 
 
-def _parsed(data: bytes, where: str, name: str, at: int) -> Any:
+def _parsed(data: bytes, at: int) -> Any:
     try:
         return orjson.loads(data.removeprefix(codecs.BOM_UTF8) if at == 0 else data)
     except orjson.JSONDecodeError as error:
-        decoded(data, name, at)
+        try:
+            data.decode()
+        except UnicodeDecodeError as fault:
+            raise WrongError(_not_utf8(at + fault.start)) from None
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
-        raise UserError(f"{where}: broken JSON at {place}") from None
+        raise WrongError(f"broken JSON at {place}") from None
 
 
-def _object(value: Any, where: str) -> Named:
+def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UserError(f"{where}: a JSON object is needed, one for each note or encounter")
-    return where, value
+        raise WrongError("a JSON object is needed, one for each note or encounter")
+    return value
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    at = 0
-    for line in stream:
-        yield decoded(line, name, at)
-        at += len(line)
+def _escaped(fields: list[str]) -> bool:
+    return any(not field.isascii() and _LONE.search(field) for field in fields)
+
+
+def _not_utf8(byte: int | None = None) -> str:
+    place = "" if byte is None else f" (byte {byte})"
+    return f"not UTF-8 text{place}; save it as UTF-8"
 
 
 def _records(reader: Any, name: str) -> Iterator[tuple[str, list[str]]]:
@@ -183,7 +210,10 @@ def _records(reader: Any, name: str) -> Iterator[tuple[str, list[str]]]:
 def _by_name(header: list[str], rows: Iterable[tuple[str, list[str]]]) -> Iterator[Named]:
     for where, record in rows:
         if len(record) != len(header):
-            raise UserError(
-                f"{where}: {len(record)} fields, but the header names {len(header)} columns"
-            )
-        yield where, dict(zip(header, record, strict=True))
+            wanted = len(header)
+            wrong = f"{len(record)} fields, but the header names {wanted} columns"
+            yield where, WrongError(wrong)
+        elif _escaped(record):
+            yield where, WrongError(_not_utf8())
+        else:
+            yield where, dict(zip(header, record, strict=True))

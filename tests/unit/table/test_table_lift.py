@@ -4,8 +4,9 @@ import pytest
 
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
-from clhcode.table.convert import Row, to_dict
+from clhcode.table.convert import Row, is_bad, to_dict
 from clhcode.table.lift import lift
+from clhcode.table.plain import WrongError
 
 
 def lifted(*notes):
@@ -113,6 +114,32 @@ def test_it_holds_one_encounter():
     ],
 )
 def test_the_row_and_column_are_named_and_no_value(note, message):
-    with pytest.raises(UserError) as told:
-        lifted({"text": "a"}, note)
-    assert str(told.value) == f"f: row 2: {message}"
+    good, bad = lifted({"text": "a"}, note)
+    assert not is_bad(good)
+    assert is_bad(bad)
+    assert bad.encounter.notes == ()
+    assert [error.message for error in bad.encounter.errors] == [f"f: row 2: {message}"]
+
+
+def test_a_bad_note_marks_its_encounter_and_no_other():
+    rows = lifted(
+        {"encounter_id": "a", "text": "1"},
+        {"encounter_id": "a", "text": None},
+        {"encounter_id": "b", "text": "2"},
+    )
+    assert [(row.encounter.encounter_id, is_bad(row)) for row in rows] == [
+        ("a", True),
+        ("b", False),
+    ]
+    assert [note.text for note in rows[0].encounter.notes] == ["1"]
+
+
+def test_a_bad_note_without_a_name_belongs_to_what_it_stands_within():
+    bad = WrongError("broken JSON at column 1")
+    inside = lifted({"encounter_id": "a", "text": "1"}, bad, {"encounter_id": "a", "text": "2"})
+    assert [(row.encounter.encounter_id, is_bad(row)) for row in inside] == [("a", True)]
+    between = lifted({"encounter_id": "a", "text": "1"}, bad, {"encounter_id": "b", "text": "2"})
+    names = [(row.encounter.encounter_id, is_bad(row)) for row in between]
+    assert names == [("a", False), ("notes-2", True), ("b", False)]
+    at_the_end = lifted({"text": "1"}, bad)
+    assert [is_bad(row) for row in at_the_end] == [False, True]

@@ -141,21 +141,29 @@ def test_another_text_column(put):
     assert rows_of(source) == [note("n-1", "a")]
 
 
+def wrongs(path):
+    """What is said of the rows that cannot be read, without the file's name."""
+    errors = [error for row in rows_of(read(path)) for error in row.encounter.errors]
+    told = [error.message for error in errors if (error.stage, error.kind) == ("read", "bad-row")]
+    return [message.removeprefix(f"{path}: ") for message in told]
+
+
 def test_faults_of_json(put):
     good = lines({"text": "SECRET"})
     assert failure(put("a.jsonl", "")) == "the file is empty"
     assert failure(put("a.jsonl", "\n \n")) == "the file is empty"
     half = good * 2 + b'{"text": "SECR'
-    assert failure(put("a.jsonl", half)) == "line 3: broken JSON at column 15"
+    assert wrongs(put("a.jsonl", half)) == ["line 3: broken JSON at column 15"]
+    assert failure(put("a.jsonl", half[-14:] + b"\n" + good)) == "line 1: broken JSON at column 15"
     needed = "a JSON object is needed, one for each note or encounter"
-    assert failure(put("a.jsonl", good + b"3\n")) == f"line 2: {needed}"
-    assert failure(put("a.jsonl", good + b'{"note": "SECRET"}')) == (
+    assert wrongs(put("a.jsonl", good + b"3\n" + good)) == [f"line 2: {needed}"]
+    assert wrongs(put("a.jsonl", good + b'{"note": "SECRET"}')) == [
         "line 2: has neither `text` nor `notes`"
-    )
-    told = failure(put("a.jsonl", good + b'{"text": "\xff"}'))
-    assert told == f"not UTF-8 text (byte {len(good) + 10}); save it as UTF-8"
+    ]
+    told = wrongs(put("a.jsonl", good + b'{"text": "\xff"}\n' + good))
+    assert told == [f"line 2: not UTF-8 text (byte {len(good) + 10}); save it as UTF-8"]
     assert failure(put("a.json", b'[{"text": "a"},\n{"te')) == "broken JSON at line 2"
-    assert failure(put("a.json", b'[{"text": "a"},3]')) == f"item 2: {needed}"
+    assert wrongs(put("a.json", b'[{"text": "a"},3]')) == [f"item 2: {needed}"]
     assert failure(put("a.jsonl", lines({"note": "x"}))) == (
         "a table needs a column `text`; this one has `note` (rename it, or `--text-column note`)"
     )
@@ -211,18 +219,20 @@ def test_a_missing_column_is_told_in_the_manner_of_the_house(put):
 def test_faults_of_csv(put):
     assert failure(put("n.csv", "")) == "the file is empty"
     assert failure(put("n.csv", "\n \n")) == "the file is empty"
-    assert failure(put("n.csv", "text,sex\na,f\nSECRET\n")) == (
+    assert wrongs(put("n.csv", "text,sex\na,f\nSECRET\nb,m\n")) == [
         "row 2: 1 fields, but the header names 2 columns"
-    )
-    assert failure(put("n.csv", "text,sex\nSECRET,x\n")) == (
+    ]
+    assert wrongs(put("n.csv", "text,sex\nSECRET,x\n")) == [
         "row 1: `sex` must be one of f, female, m, male"
-    )
+    ]
     assert failure(put("n.csv", 'text\na\n"SECRET\nb\n')) == (
         "row 2: broken CSV at line 4 (unexpected end of data)"
     )
     assert failure(put("n.csv", "text,text\n")) == "1 column names stand twice in the header"
-    assert failure(put("n.csv", b"text\na\n\xff\n")) == (
-        "not UTF-8 text (byte 7); save it as UTF-8"
+    latin = b"text\n\xc3\xa9\nfi\xe8vre\nb\n"
+    assert wrongs(put("n.csv", latin)) == ["row 2: not UTF-8 text; save it as UTF-8"]
+    assert failure(put("n.csv", b"t\xe8xt,text\na,b\n")) == (
+        "header: not UTF-8 text; save it as UTF-8"
     )
 
 
@@ -314,9 +324,21 @@ def test_a_table_without_text(tmp_path):
 def test_the_row_of_a_bad_value_is_named(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["a", None]}), path)
-    assert failure(path) == "row 2: `text` is null"
+    assert wrongs(path) == ["row 2: `text` is null"]
     pq.write_table(pa.Table.from_batches([to_batch(TWO)]).drop_columns("encounter_id"), path)
-    assert failure(path) == "rows 1-2: `encounter_id` is null"
+    assert wrongs(path) == [f"row {n}: `encounter_id` is null" for n in (1, 2)]
+
+
+def test_a_bad_row_of_the_table_costs_no_other(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.Table.from_batches([to_batch([*TWO, *TWO])])
+    ages = pa.array([1, 2, 200, None], pa.int32())
+    pq.write_table(table.set_column(table.column_names.index("age"), "age", ages), path)
+    assert wrongs(path) == ["row 3: `age` must be between 0 and 150"]
+    assert [row.encounter.age for row in rows_of(read(path))] == [1, 2, None, None]
+    wrong = table.set_column(table.column_names.index("codes"), "codes", pa.array(["a"] * 4))
+    pq.write_table(wrong, path)
+    assert failure(path) == "`codes` is string, not a list"
 
 
 def test_text_that_is_not_utf8(tmp_path):
