@@ -97,6 +97,55 @@ def _unspecified(claim: Claim) -> Iterator[Finding]:
                 yield Finding("EX204", at, "drop", message, other_at)
 
 
+_SIDES = frozenset({"right", "left", "bilateral"})
+_BESIDE_SIDES = frozenset({"unspecified", "unilateral", "of", "in", "the"})
+
+
+def _sides(node: Node) -> frozenset[str]:
+    return _SIDES & _title_words(node)
+
+
+def _title_words(node: Node) -> frozenset[str]:
+    return frozenset(node.title.lower().replace(",", " ").split())
+
+
+def _same_place(node: Node, other: Node) -> bool:
+    """Whether two codes of a category differ in no more than their side."""
+    here, there = (_title_words(n) - _SIDES - _BESIDE_SIDES for n in (node, other))
+    # "..., right eye" stands beside "..., bilateral": there the organ is left out.
+    near = here <= there or there <= here
+    return node.code[:3] == other.code[:3] and near and len(here ^ there) < 2
+
+
+def _unspecified_side(claim: Claim) -> Iterator[Finding]:
+    for at, line, node in claim.known:
+        if _sides(node) or "unspecified" not in node.title.lower():
+            continue
+        for other_at, other, other_node in claim.known:
+            if _sides(other_node) and _same_place(node, other_node):
+                message = f"{line.code} leaves open the side that {other.code} gives"
+                yield Finding("EX203", at, "drop", message, other_at)
+                break
+
+
+def _both_sides(claim: Claim) -> Iterator[Finding]:
+    for (at, line, node), (later_at, later, other) in combinations(claim.known, 2):
+        if _sides(node) | _sides(other) != {"right", "left"} or not _same_place(node, other):
+            continue
+        if both := _bilateral(claim.store, node):
+            message = f"{line.code} with {later.code}: {both.code} says both sides"
+            yield Finding("EX205", at, "report", message, later_at)
+
+
+def _bilateral(store: Store, node: Node) -> Node | None:
+    """The code for both sides of what `node` says of one."""
+    for above in reversed(store.lineage(node)[:-1]):
+        for child in store.children(above) if above.kind == "code" else ():
+            if child.billable and _sides(child) == {"bilateral"} and _same_place(node, child):
+                return child
+    return None
+
+
 EDITS = (
     Edit(
         "EX101",
@@ -129,6 +178,16 @@ EDITS = (
         passes=("E11.22",),
     ),
     Edit(
+        "EX203",
+        "unspecified-side",
+        "I.B.13",
+        "A code of unspecified side beside the same condition of a known side says less about "
+        "the same thing. Keep the side that is documented.",
+        _unspecified_side,
+        fires=("S52.509A", "S52.501A"),
+        passes=("S52.501A", "S52.502A"),
+    ),
+    Edit(
         "EX204",
         "unspecified",
         "I.B.18",
@@ -137,5 +196,15 @@ EDITS = (
         _unspecified,
         fires=("E11.9", "E11.22"),
         passes=("E11.22", "E11.42"),
+    ),
+    Edit(
+        "EX205",
+        "both-sides",
+        "I.B.13",
+        "The right and the left side of a condition that has a code for both: report the "
+        "bilateral code instead of the two.",
+        _both_sides,
+        fires=("M17.11", "M17.12"),
+        passes=("M17.0",),
     ),
 )

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clhcode.edits.claim import claim_of
+from clhcode.edits.patient import sex_of
 from clhcode.edits.registry import BY_CODE, EDITS, check, settle
 
 POOL = (
     "E11.9 E11.22 E11.2 E10.9 E11.42 I10 I12.9 N18.32 N18.9 R51.9 G43.909 S52.502A S52.502 "
-    "W19.XXXA L97.411 E11.621 G63 E85.1 J18.9 J18.1 Z79.4 Z38.00 O80 N40.0 R07.9 I20.9 Q99.99 E11.9"
+    "W19.XXXA L97.411 E11.621 G63 E85.1 J18.9 J18.1 Z79.4 Z38.00 O80 N40.0 R07.9 I20.9 Q99.99 "
+    "E11.9 S52.509A S52.501A M25.569 M25.561"
 ).split()
 
 
@@ -59,6 +61,76 @@ def test_excludes1_keeps_the_code_the_coder_was_surer_of(store):
 def test_an_unspecified_code_gives_way(store):
     kept, gone = settled(store, ["E11.9", "E11.22"])
     assert (kept, gone) == (["E11.22"], [("E11.9", "EX204", "E11.22")])
+
+
+@pytest.mark.parametrize(
+    ("codes", "kept"),
+    [
+        # the side stands before a 7th character, at the end, and as "bilateral" without "eye"
+        (["S52.509A", "S52.501A"], ["S52.501A"]),
+        (["M25.569", "M25.561", "M25.562"], ["M25.561", "M25.562"]),
+        (["H25.10", "H25.13"], ["H25.13"]),
+        (["H66.90", "H66.92"], ["H66.92"]),
+        # another bone, another kind and another condition stay
+        (["S52.509A", "S42.301A"], ["S52.509A", "S42.301A"]),
+        (["S52.509A", "S52.532A"], ["S52.509A", "S52.532A"]),
+        (["M25.569", "M25.551"], ["M25.569", "M25.551"]),
+        (["H25.10", "H26.9"], ["H25.10", "H26.9"]),
+    ],
+)
+def test_an_unspecified_side_gives_way_to_a_known_one(store, codes, kept):
+    assert settled(store, codes)[0] == kept
+
+
+def test_both_sides_are_told_of_and_kept(store):
+    (finding,) = check(claim_of([("M17.11", 1.0), ("M17.12", 1.0)], store))
+    assert (finding.edit, finding.action) == ("EX205", "report")
+    assert "M17.0" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("code", "sex"),
+    [
+        ("C61", "male"),
+        ("C50.911", "female"),
+        ("C50.921", "male"),
+        ("B37.31", "female"),
+        ("R97.20", "male"),
+        ("Z3A.20", "female"),
+        ("Z78.0", "female"),
+        ("N39.3", None),
+        ("Z80.41", None),
+        ("P03.6", None),
+        ("Z38.00", None),
+        ("Z45.010", None),
+        ("Z30.09", None),
+        ("I10", None),
+    ],
+)
+def test_the_sex_a_code_is_limited_to(store, code, sex):
+    assert sex_of(store.node(code)) == sex
+
+
+@pytest.mark.parametrize(
+    ("code", "age", "told"),
+    [
+        ("O80", 8, True),
+        ("O80", 30, False),
+        ("Z38.00", 0, False),
+        ("Z38.00", 1, True),
+        ("Z00.129", 17, False),
+        ("Z00.129", 18, True),
+        ("Z68.41", 19, True),
+        ("Z68.41", 20, False),
+        ("Z68.54", 20, True),
+        ("H25.13", 8, True),
+        ("M81.0", 70, False),
+        ("I10", 3, False),
+    ],
+)
+def test_ages(store, code, age, told):
+    findings = check(claim_of([(code, 1.0)], store, None, age))
+    assert ("PT102" in {finding.edit for finding in findings}) == told
 
 
 def test_a_different_site_is_not_a_more_specific_code(store):
