@@ -120,6 +120,7 @@ def timed(name: str, notes: Notes, work: Callable[[], Codes], show: Callable[[Co
 def without(kind: str) -> None:
     """Takes one kind of normalisation of the note's words away."""
     normalise.norm.cache_clear()
+    normalise._alone.cache_clear()
     normalise.words.cache_clear()
     if kind == "abbreviations":
         normalise.abbreviations = dict

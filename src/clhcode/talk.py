@@ -29,6 +29,8 @@ class Engine(Protocol):
 def together(talks: Iterable[Talk[T]]) -> Talk[list[T]]:
     """Holds several talks as one: their questions of a round are asked side by side."""
     open_talks = dict(enumerate(talks))
+    if len(open_talks) == 1:
+        return [(yield from open_talks[0])]
     results: dict[int, T] = {}
     replies: dict[int, list[Reply] | None] = dict.fromkeys(open_talks)
     while open_talks:

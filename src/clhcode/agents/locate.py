@@ -38,7 +38,8 @@ def _navigate(
     encounter: Encounter, condition: Condition, tools: Tools
 ) -> Talk[tuple[Condition, tuple[Failure, ...]]]:
     if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
-        return replace(condition, candidates=None), ()
+        given = condition.candidates is None
+        return condition if given else replace(condition, candidates=None), ()
     matches = () if "retrieval" in tools.policy.without else _matches(encounter, condition, tools)
     treated = condition.section in _OF_THE_STAY and tools.setting_of(encounter) == "inpatient"
     if condition.assertion == "historical" and tools.policy.enforce and not treated:

@@ -86,16 +86,19 @@ class Store:
             f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self.path = path
+        self.node = lru_cache(maxsize=20_000)(self._by_code)
         self.by_number = lru_cache(maxsize=20_000)(self._by_number)
+        self.children = lru_cache(maxsize=5_000)(self._children)
         self.sevenths = lru_cache(maxsize=5_000)(self._sevenths)
         self.term = lru_cache(maxsize=20_000)(self._term)
         self.instructions = lru_cache(maxsize=5_000)(self._instructions)
+        self._printed_at = lru_cache(maxsize=5_000)(self._notes_at)
 
     def meta(self) -> dict[str, str]:
         """Releases and counts, as `build` wrote them."""
         return dict(self._db.execute("select key, value from meta"))
 
-    def node(self, code: str) -> Node | None:
+    def _by_code(self, code: str) -> Node | None:
         """The node of a code in its printed form, or of a section's range."""
         row = self._db.execute("select id from node where code = ?", (code,)).fetchone()
         return self.by_number(row[0]) if row else None
@@ -115,27 +118,30 @@ class Store:
         """The three-character category a code belongs to."""
         return next((n for n in self.lineage(node) if n.kind == "code"), node)
 
-    def children(self, node: Node) -> tuple[Node, ...]:
+    def _children(self, node: Node) -> tuple[Node, ...]:
         """The nodes one level below."""
-        rows = self._db.execute("select id from node where parent = ? order by id", (node.id,))
-        return tuple(self.by_number(number) for (number,) in rows.fetchall())
+        rows = self._db.execute("select * from node where parent = ? order by id", (node.id,))
+        return tuple(map(_node, rows.fetchall()))
 
     def _instructions(self, node: Node, inherited: bool = True) -> tuple[Instruction, ...]:
         """The notes that hold for a node: its own and, above it first, its ancestors'."""
-        numbers = [n.id for n in self.lineage(node)] if inherited else [node.id]
-        marks = ",".join("?" * len(numbers))
-        rows = self._db.execute(
-            f"select id, node, kind, text from instruction where node in ({marks}) order by id",  # noqa: S608
-            numbers,
-        )
-        return tuple(
-            Instruction(at, kind, text, tuple(self._cites(serial)))
-            for serial, at, kind, text in rows.fetchall()
-        )
+        above = self.lineage(node) if inherited else (node,)
+        return tuple(note for each in above for note in self._printed_at(each.id))
 
-    def _cites(self, instruction: int) -> Iterator[tuple[int, int]]:
-        query = "select first, last from cite where instruction = ?"
-        yield from self._db.execute(query, (instruction,)).fetchall()
+    def _notes_at(self, number: int) -> tuple[Instruction, ...]:
+        query = "select id, kind, text from instruction where node = ? order by id"
+        notes = self._db.execute(query, (number,)).fetchall()
+        cites: dict[int, list[tuple[int, int]]] = {}
+        query = (
+            "select instruction, first, last from cite where instruction in"
+            " (select id from instruction where node = ?) order by rowid"
+        )
+        for serial, first, last in self._db.execute(query, (number,)) if notes else ():
+            cites.setdefault(serial, []).append((first, last))
+        return tuple(
+            Instruction(number, kind, text, tuple(cites.get(serial, ())))
+            for serial, kind, text in notes
+        )
 
     def _sevenths(self, node: Node) -> tuple[tuple[str, str, str | None], ...]:
         """The 7th characters (char, meaning, also) in force at a node: the nearest definition."""

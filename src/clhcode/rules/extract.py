@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ from clhcode.search.normalise import expand, generic, norm, qualifiers, words
 from clhcode.tasks import Extract, Extracted, Finding
 from clhcode.text.assertion import assert_at
 from clhcode.text.sections import section_at, sections
-from clhcode.text.tokens import Token, sentences, tokenise
+from clhcode.text.tokens import matches, sentences
 
 _SKIPPED = frozenset({"medications", "allergies"})
 """Sections that list what is given or avoided, not what the patient has."""
@@ -38,20 +39,18 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
         section = section_at(found, begin)
         if section.name in _SKIPPED:
             continue
-        tokens = tokenise(text, begin, end)
-        near = frozenset(norm(token.text) for token in tokens)
-        content = list(_content(text, tokens, near))
-        plain = [word for word, _ in content]
-        for first, last in finder.spots(plain):
-            said = tuple(plain[first:last])
+        tokens = matches(text, begin, end)
+        content, places = _content(text, tokens)
+        for first, last in finder.spots(content):
+            said = tuple(content[first:last])
             if not _names_condition(finder, said):
                 continue
             if section.name not in _REASONS and _names_encounter(finder, said):
                 continue
-            left, right = content[first][1], content[last - 1][1]
-            if left == right and finder.acronym(said) and not tokens[left].text.isupper():
+            left, right = places[first], places[last - 1]
+            if left == right and finder.acronym(said) and not tokens[left][0].isupper():
                 continue
-            place = (tokens[left].begin, tokens[right].end)
+            place = (tokens[left].start(), tokens[right].end())
             yield Finding(
                 quote=text[slice(*place)],
                 assertion=assert_at(
@@ -62,13 +61,30 @@ def _findings(text: str, finder: Finder) -> Iterator[Finding]:
             )
 
 
-def _content(text: str, tokens: list[Token], near: frozenset[str]) -> Iterator[tuple[str, int]]:
-    """Content words with the number of their token; no wording reaches across a border."""
-    for number, token in enumerate(tokens):
-        if number and _BORDER.search(text, tokens[number - 1].end, token.begin):
-            yield "", number
-        for word in expand(token.text, near):
-            yield word, number
+def _content(text: str, tokens: list[re.Match[str]]) -> tuple[list[str], list[int]]:
+    """Content words, and for each the number of its token.
+
+    An empty word stands at a border, across which no wording reaches.
+    """
+    if not tokens:
+        return [], []
+    said = [token[0] for token in tokens]
+    spelt = expand(said, lambda: map(norm, said))
+    begins = [token.start() for token in tokens]
+    behind: set[int] = set()
+    for border in _BORDER.finditer(text, begins[0], begins[-1]):
+        number = bisect_left(begins, border.start())
+        if tokens[number - 1].end() <= border.start():
+            behind.add(number)
+    content: list[str] = []
+    places: list[int] = []
+    for number, words_ in enumerate(spelt):
+        if number in behind:
+            content.append("")
+            places.append(number)
+        content += words_
+        places += [number] * len(words_)
+    return content, places
 
 
 @lru_cache(maxsize=50_000)
@@ -97,18 +113,18 @@ def _names_encounter(finder: Finder, content: tuple[str, ...]) -> bool:
     return bool(codes) and all("Z00" <= node.code[:3] <= "Z13" for node in codes)
 
 
-def _modifiers(tokens: list[Token], left: int, right: int) -> Iterator[str]:
+def _modifiers(tokens: list[re.Match[str]], left: int, right: int) -> Iterator[str]:
     """Qualifiers that stand close to a wording, as the note writes them."""
     around = [*range(max(0, left - _REACH), left), *range(right + 1, right + 1 + _REACH)]
     for at in around:
         if at >= len(tokens):
             return
-        word = norm(tokens[at].text)
+        word = norm(tokens[at][0])
         if word in qualifiers():
-            yield tokens[at].text
+            yield tokens[at][0]
         elif word in _GRADED:
             # "Stage 3b", and "third degree".
             beside = at - 1 if word == "degree" else at + 1
             if 0 <= beside < len(tokens):
                 first, last = sorted((at, beside))
-                yield f"{tokens[first].text} {tokens[last].text}"
+                yield f"{tokens[first][0]} {tokens[last][0]}"

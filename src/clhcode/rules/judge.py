@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from clhcode.search.normalise import norm, words
 from clhcode.tasks import Choose, Chosen, Option
-from clhcode.text.tokens import sentence_at, tokenise
+from clhcode.text.tokens import matches, sentence_at
 
 LEAST = 0.75
 """Below this agreement an index entry is not taken for the phrase."""
@@ -87,14 +88,17 @@ def _plainness(option: Option) -> tuple[float, ...]:
     What the index leads to, then the unspecified and the uncomplicated; a fracture is closed
     and displaced unless said otherwise (guideline I.C.19.c).
     """
-    text = option.text.lower().replace("other and unspecified", "unspecified")
+    return (option.score, *_plain(option.text), _ENDING.get(option.code[-1:], 0))
+
+
+@lru_cache(maxsize=20_000)
+def _plain(text: str) -> tuple[float, ...]:
+    text = text.lower().replace("other and unspecified", "unspecified")
     return (
-        option.score,
         -text.count("other") - len(_WITH.findall(text)),
         text.count("unspecified"),
         "without" in text or "not " in text,
         text.startswith("displaced"),
-        _ENDING.get(option.code[-1:], 0),
     )
 
 
@@ -122,9 +126,9 @@ def _code(task: Choose) -> Chosen:
 
 
 def _describes(note: str, option: Option, said: frozenset[str]) -> bool:
-    kind, _, text = note.partition(": ")
-    if kind != "excludes1":
+    if not note.startswith("excludes1: "):
         return False
+    text = note.removeprefix("excludes1: ")
     named = frozenset(words(text.partition(" (")[0]))
     title = frozenset(words(option.text))
     return bool(named) and named <= said and not named <= title
@@ -191,9 +195,13 @@ def _around(task: Choose) -> frozenset[str]:
     """The words of the sentences the evidence stands in."""
     found: set[str] = set()
     for span in task.evidence:
-        sentence = sentence_at(task.notes[span.note].text, span.begin)
-        found |= {norm(token.text) for token in tokenise(sentence)}
+        found |= _words_of(sentence_at(task.notes[span.note].text, span.begin))
     return frozenset(found)
+
+
+@lru_cache(maxsize=1_000)
+def _words_of(sentence: str) -> frozenset[str]:
+    return frozenset(norm(token[0]) for token in matches(sentence, 0, len(sentence)))
 
 
 _STEPS: dict[str, Callable[[Choose], Chosen]] = {

@@ -73,6 +73,7 @@ class Finder:
         self._trie = marisa_trie.Trie()
         self._trie.mmap(str(trie))
         self.leads = lru_cache(maxsize=20_000)(self._leads)
+        self._reach = lru_cache(maxsize=50_000)(self._begins)
         self._posting = lru_cache(maxsize=5_000)(self._read_posting)
         self._retrieved = lru_cache(maxsize=5_000)(self._retrieve)
         self._looked_up = lru_cache(maxsize=20_000)(self._look_up)
@@ -94,8 +95,7 @@ class Finder:
             widen: Whether lexical retrieval adds its neighbours where the dictionary has the
                 phrase; where it does not, retrieval is all there is.
         """
-        near = frozenset((*words(phrase), *words(context)))
-        spelt = (expand(token, near) for token in split(phrase))
+        spelt = expand(split(phrase), lambda: (*words(phrase), *words(context)))
         return self._looked_up(tuple(word for said in spelt for word in said), most, widen)
 
     def _look_up(self, content: tuple[str, ...], most: int, widen: bool) -> tuple[Match, ...]:
@@ -231,21 +231,32 @@ class Finder:
         """
         ends = list(range(len(content)))
         for said, places in self._tracks(content):
-            whole = key(said)
-            at = 0
+            whole, at = key(said), 0
+            # A word alone is looked for where it stands, not again with others left out.
+            least = 1 if len(said) == len(content) else 2
             for number, word in enumerate(said):
-                known = self._trie.prefixes(whole[at : at + _LONGEST])
+                length = self._reach(word)
+                if length > 1:
+                    known = self._trie.prefixes(whole[at : at + _LONGEST])
+                    length = known[-1].count(" ") if known else 0
                 at += len(word) + 1
-                if known:
-                    length = known[-1].count(" ")
-                    if length > 1 or len(said) == len(content):
-                        place = places[number]
-                        ends[place] = max(ends[place], places[number + length - 1] + 1)
+                if length >= least:
+                    place, end = places[number], places[number + length - 1] + 1
+                    ends[place] = max(ends[place], end)
         reached = 0
         for begin, end in enumerate(ends):
-            if end > max(begin, reached):
+            if end > begin and end > reached:
                 yield begin, end
                 reached = end
+
+    def _begins(self, word: str) -> int:
+        """2 where longer wordings begin with a word, 1 where it is one itself, else 0."""
+        known = 0
+        for said in self._trie.iterkeys(key((word,))):
+            if said.count(" ") > 1:
+                return 2
+            known = 1
+        return known
 
     def _tracks(self, content: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[int]]]:
         """The words as they stand, without qualifiers, and with plain words for tumors.
@@ -257,7 +268,7 @@ class Finder:
         yield content, every
         if len(core) < len(content):
             yield [content[at] for at in core], core
-        if any(word in self._aliases for word in content):
+        if not self._aliases.keys().isdisjoint(content):
             # Each word stays one word, so that places stay places.
             plain = [self._aliases.get(word, (word,))[-1] for word in content]
             yield [plain[at] for at in core], core

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import cast
 
 STOP = frozenset(
     "a an any are as at be been being by due for from has have her his in into is it its my nec"
@@ -16,6 +17,9 @@ STOP = frozenset(
 """Words that carry no meaning for a look-up. `without`, `no`, `not` and `other` do; so do
 `and` and `or`, which hold the members of a list apart."""
 JOINING = frozenset({"and", "or"})
+
+KNOWN = 200_000
+"""Words whose normal form is remembered; notes repeat themselves."""
 
 _LETTERS = frozenset("AI")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
@@ -64,14 +68,16 @@ _GREEK = re.compile(r"(?:[rtnc]o|sta|the|lep|gno|ly)ses$")
 _NOT_PLURAL = ("ss", "us", "is", "as", "os", "ps")
 
 
-@cache
+@lru_cache(maxsize=KNOWN)
 def norm(word: str) -> str:
     """One word as it is compared; the empty string for a word without meaning.
 
     Args:
         word: A token of the text, in any case.
     """
-    low = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
+    low = word.lower()
+    if not low.isascii():
+        low = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
     low = low.removesuffix("'s").replace("'", "")
     # `hepatitis A` is not `a hepatitis`.
     if low in STOP and word not in _LETTERS:
@@ -110,12 +116,12 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(w for token in split(text) if (w := norm(token)))
 
 
-def key(parts: Iterable[str]) -> str:
+def key(parts: Sequence[str]) -> str:
     """The dictionary's key of a sequence of content words.
 
     A blank ends each word, so that a key is a prefix of another only at a word's end.
     """
-    return "".join(f"{part} " for part in parts)
+    return f"{' '.join(parts)} " if parts else ""
 
 
 @cache
@@ -152,13 +158,30 @@ def qualifiers() -> frozenset[str]:
     return frozenset(w for row in table("qualifiers.tsv") for w in words(row[0]))
 
 
-def expand(token: str, near: frozenset[str] | set[str]) -> tuple[str, ...]:
-    """The content words one token of a note stands for: none, itself, or its long form.
+def expand(tokens: Sequence[str], near: Callable[[], Iterable[str]]) -> Sequence[tuple[str, ...]]:
+    """The content words each token of a note stands for: none, itself, or its long form.
 
     Args:
-        token: As it stands in the note.
-        near: Normalised words of its sentence, for abbreviations that need a context.
+        tokens: As they stand in the note.
+        near: Gives the normalised words of their sentence, for abbreviations that need a
+            context; most sentences have none.
     """
+    said = list(map(_alone, tokens))
+    if None in said:
+        around = frozenset(near())
+        said = [_within(t, around) if s is None else s for t, s in zip(tokens, said, strict=True)]
+    return cast("Sequence[tuple[str, ...]]", said)
+
+
+@lru_cache(maxsize=KNOWN)
+def _alone(token: str) -> tuple[str, ...] | None:
+    """What a token stands for in any sentence; `None` where its neighbours decide."""
+    if any(context for _, _, context in abbreviations().get(token.lower(), ())):
+        return None
+    return _within(token, frozenset())
+
+
+def _within(token: str, near: frozenset[str]) -> tuple[str, ...]:
     for long, upper, context in abbreviations().get(token.lower(), ()):
         if (not upper or token.isupper()) and (not context or context & near):
             return long

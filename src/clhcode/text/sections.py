@@ -59,6 +59,8 @@ class Section:
     end: int
 
 
+# A note is read by more than one agent.
+@lru_cache(maxsize=64)
 def sections(text: str) -> tuple[Section, ...]:
     """The sections of a note, in order and without gaps; always at least one."""
     starts = [(0, BODY, "")]

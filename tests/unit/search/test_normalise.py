@@ -54,10 +54,21 @@ def test_words_never_fails_and_has_no_blanks(text):
 
 
 def test_abbreviations_stand_for_their_long_form():
-    assert expand("HTN", frozenset()) == ("hypertension",)
-    assert expand("htn", frozenset()) == ("hypertension",)
-    assert expand("fracture", frozenset()) == ("fracture",)
-    assert expand("the", frozenset()) == ()
+    said = expand(["HTN", "htn", "fracture", "the"], tuple)
+    assert said == [("hypertension",), ("hypertension",), ("fracture",), ()]
+
+
+def test_an_abbreviation_with_a_context_is_read_by_its_neighbours():
+    (short, near) = next(
+        (short, next(iter(context)))
+        for short, rows in abbreviations().items()
+        for long, upper, context in rows
+        if context and not upper and len(rows) == 1
+    )
+    (alone,) = expand([short], lambda: (short,))
+    (beside,) = expand([short], lambda: (short, near))
+    assert alone == words(short)
+    assert beside == abbreviations()[short][0][0]
 
 
 def test_the_abbreviation_list_is_sound():
