@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,28 +56,27 @@ class Source:
 
 def build(store: Store, database: Path, trie: Path) -> None:
     """Writes the dictionary of a store to two new files."""
-    entries = list(_entries(store))
-    bags = [frozenset(words(e.text)) - JOINING for e in entries]
-    counts = Counter(word for bag in bags for word in bag)
-    rarity = {word: idf(len(bags), n) for word, n in counts.items()}
+    source, ref, node = array("B"), array("I"), array("I")
+    bags: list[frozenset[str]] = []
     postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-    leads: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    # Most wordings lead to one entry, and there are more than a million: tuples of packed
+    # numbers take a tenth of what dicts would.
+    leads: dict[str, tuple[int, ...]] = {}
+    for number, entry in enumerate(_entries(store)):
+        source.append(entry.source)
+        ref.append(entry.ref)
+        node.append(entry.node)
+        bags.append(frozenset(words(entry.text)) - JOINING)
+        for word in bags[-1]:
+            postings[word].append(number)
+        for said, distance in _nearest(entry.wordings).items():
+            leads[said] = (*leads.get(said, ()), number << 2 | distance)
+    rarity = {word: idf(len(bags), len(numbers)) for word, numbers in postings.items()}
+    weight = array("f", (math.fsum(rarity[w] for w in bag) for bag in bags))
     db = sqlite3.connect(database)
     with db:
         db.executescript(_TABLES)
-        for number, (entry, bag) in enumerate(zip(entries, bags, strict=True)):
-            for word in bag:
-                postings[word].append(number)
-            for said, distance in entry.wordings:
-                if 0 < len(said) <= phrases.MOST_WORDS:
-                    known = leads[key(said)]
-                    known[number] = min(distance, known.get(number, distance))
-        columns = (
-            ("source", array("B", (e.source for e in entries))),
-            ("ref", array("I", (e.ref for e in entries))),
-            ("node", array("I", (e.node for e in entries))),
-            ("weight", array("f", (sum(rarity[w] for w in bag) for bag in bags))),
-        )
+        columns = (("source", source), ("ref", ref), ("node", node), ("weight", weight))
         db.executemany(
             "insert into entry values (?, ?)",
             ((name, numbers.tobytes()) for name, numbers in columns),
@@ -90,14 +89,21 @@ def build(store: Store, database: Path, trie: Path) -> None:
         numbered = marisa_trie.Trie(leads.keys())
         db.executemany(
             "insert into wording values (?, ?)",
-            (
-                (numbered[said], array("I", [n << 2 | d for n, d in found.items()]).tobytes())
-                for said, found in leads.items()
-            ),
+            ((numbered[said], array("I", found).tobytes()) for said, found in leads.items()),
         )
     db.execute("vacuum")
     db.close()
     numbered.save(str(trie))
+
+
+def _nearest(wordings: Iterable[phrases.Wording]) -> dict[str, int]:
+    """The keys of an entry's wordings, each with its least distance from the printed form."""
+    nearest: dict[str, int] = {}
+    for said, distance in wordings:
+        if 0 < len(said) <= phrases.MOST_WORDS:
+            known = key(said)
+            nearest[known] = min(distance, nearest.get(known, distance))
+    return nearest
 
 
 def _entries(store: Store) -> Iterator[Source]:
