@@ -82,8 +82,9 @@ def _content(text: str, tokens: list[re.Match[str]]) -> tuple[list[str], list[in
         if number in behind:
             content.append("")
             places.append(number)
-        content += words_
-        places += [number] * len(words_)
+        for word in words_:
+            content.append(word)
+            places.append(number)
     return content, places
 
 

@@ -230,12 +230,17 @@ class Finder:
         may be skipped: `pain in the left wrist` is a pain of the wrist.
         """
         ends = list(range(len(content)))
-        for said, places in self._tracks(content):
+        for said, places, again in self._tracks(content):
             whole, at = key(said), 0
             # A word alone is looked for where it stands, not again with others left out.
             least = 1 if len(said) == len(content) else 2
+            last = len(said) - 1
             for number, word in enumerate(said):
                 length = self._reach(word)
+                ahead = min(phrases.MOST_WORDS - 1, last - number)
+                if again and places[number + ahead] - places[number] == ahead:
+                    # Nothing is left out within reach: the track before has found it.
+                    length = 0
                 if length > 1:
                     known = self._trie.prefixes(whole[at : at + _LONGEST])
                     length = known[-1].count(" ") if known else 0
@@ -258,20 +263,23 @@ class Finder:
             known = 1
         return known
 
-    def _tracks(self, content: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[int]]]:
+    def _tracks(
+        self, content: Sequence[str]
+    ) -> Iterator[tuple[Sequence[str], Sequence[int], bool]]:
         """The words as they stand, without qualifiers, and with plain words for tumors.
 
-        Each with the places its words have in the content.
+        Each with the places its words have in the content, and whether it is a track before it
+        with words left out.
         """
         every = range(len(content))
         core = [at for at in every if content[at] not in qualifiers()]
-        yield content, every
+        yield content, every, False
         if len(core) < len(content):
-            yield [content[at] for at in core], core
+            yield [content[at] for at in core], core, True
         if not self._aliases.keys().isdisjoint(content):
             # Each word stays one word, so that places stay places.
             plain = [self._aliases.get(word, (word,))[-1] for word in content]
-            yield [plain[at] for at in core], core
+            yield [plain[at] for at in core], core, False
 
 
 def _rarity(posting: tuple[float, frozenset[int]]) -> float:
