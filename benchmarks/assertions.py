@@ -122,16 +122,16 @@ def accuracy(gold: list[str], said: list[str]) -> float:
 
 def table(gold: list[str], said: dict[str, list[str]], times: dict[str, float]) -> None:
     """Prints all systems side by side, and apart the sentences held back."""
-    print(f"{'':<22}" + "".join(f"{name:>24}" for name in said))
-    print(f"{'label':<17}{'n':>5}" + "      P      R     F1   " * len(said))
+    print(f"{'':<22}" + "   ".join(f"{name:>21}" for name in said))
+    print(f"{'label':<17}{'n':>5}" + "   ".join(["      P      R     F1"] * len(said)))
     for label in ASSERTIONS:
         figures = ("".join(f"{x:7.3f}" for x in prf(gold, s, label)) for s in said.values())
         print(f"{label:<17}{gold.count(label):>5}" + "   ".join(figures))
     for name, figure in (("macro-F1", macro), ("accuracy", accuracy)):
         for part, at in PARTS.items():
-            row = "".join(f"{figure(gold[at], s[at]):21.3f}   " for s in said.values())
+            row = "   ".join(f"{figure(gold[at], s[at]):21.3f}" for s in said.values())
             print(f"{name + ', ' + part:<17}{len(gold[at]):>5}{row}")
-    print(f"{'µs a sentence':<22}" + "".join(f"{times[name]:21.0f}   " for name in said))
+    print(f"{'µs a sentence':<22}" + "   ".join(f"{times[name]:21.0f}" for name in said))
 
 
 def main() -> None:
