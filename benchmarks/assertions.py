@@ -31,9 +31,9 @@ HELD = 3
 PARTS = {"all": slice(None), "held": slice(HELD - 1, None, HELD)}
 
 MAKE = """ConText is not run; for it, with Python 3.11:
-  python3 -m venv /tmp/medspacy
-  /tmp/medspacy/bin/pip install 'numpy<2' spacy==3.7.5 thinc==8.2.5 medspacy==1.3.1
-  python benchmarks/assertions.py --context /tmp/medspacy/bin/python"""
+  python3 -m venv medspacy
+  medspacy/bin/pip install 'numpy<2' spacy==3.7.5 thinc==8.2.5 medspacy==1.3.1
+  python benchmarks/assertions.py --context medspacy/bin/python"""
 
 # Told the cases as one line of JSON, it answers with the labels; told an empty line, with the
 # microseconds a sentence of one round.
