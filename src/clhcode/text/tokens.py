@@ -15,7 +15,8 @@ TOKEN = rf"\d+(?:\.\d+)+|{_WORD}"
 _TOKEN = re.compile(TOKEN)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _ITEM = re.compile(r"\s*(?:[-–—*•·●▪◦#>+]|\(?\d{1,2}[.)](?!\d)|[A-Za-z][.)]\s)")
-_END = re.compile(r"[.!?]{1,4}[\"'’”)\]]*(?=\s|$)")
+# A question mark after a blank doubts what follows: `? appendicitis`.
+_END = re.compile(r"(?!(?<!\S)\?\s)[.!?]{1,4}[\"'’”)\]]*(?=\s|$)")
 _LAST_WORD = re.compile(r"[^\W_](?:[^\W_]|\.(?=[^\W_]))*$")
 _CLAUSE = re.compile(
     r";|\s[-–—]{1,2}\s|\b(?:but(?!\s(?:is\s|are\s)?not\slimited)|however|although|though|whereas|nevertheless|except|excepting"

@@ -16,6 +16,7 @@ from clhcode.text.tokens import TOKEN, Token
 
 _POINTS = frozenset(",:?()")
 _UNIT = re.compile(rf"{TOKEN}|[,:?()]")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _GAP, _ANY = "...", "_"
 _WIDEST = 6
 
@@ -84,7 +85,9 @@ def cues(clause: list[Token]) -> list[Cue]:
 
 
 def _word(word: str) -> str:
-    return "DIGITS" if word.isdigit() else word
+    if not word.isdigit():
+        return word
+    return "YEAR" if _YEAR.fullmatch(word) else "DIGITS"
 
 
 def _match(trigger: Trigger, words: list[str], at: int) -> int | None:

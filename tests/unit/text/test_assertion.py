@@ -185,6 +185,37 @@ hypothetical | Call your doctor for [fever] or chills.
 hypothetical | In case of [anaphylaxis] use the pen.
 hypothetical | The risks include but are not limited to pain, [infection], and nonunion.
 present | If the pain persists, we will treat her [arthritis].
+hypothetical | Lorazepam as needed for [agitation].
+hypothetical | Return precautions were given for [syncope].
+hypothetical | This might progress to [heart failure].
+hypothetical | Told to report [hematemesis].
+hypothetical | He fears that he might get [dementia].
+
+negated | Nil [edema].
+present | Nil by mouth for [ileus].
+negated | Urine culture negative for [candida].
+negated | The scan has ruled out [stroke].
+negated | [Stroke] has been ruled out.
+present | No redness around the [ulcer].
+present | Without insight into her [anorexia].
+possible | [Stroke] cannot be completely excluded.
+possible | [Stroke] could not be safely ruled out.
+possible | [Abscess] is a real possibility.
+possible | There is a possibility of [abscess].
+possible | MRI inconclusive for [osteomyelitis].
+possible | Provisional diagnosis: [tuberculosis].
+historical | [Stroke] in 2011.
+present | [Diabetes] in 2011.
+present | [Stroke] diagnosed in 2011.
+present | [Stroke] in 3 of them.
+historical | In 2009 she suffered a [stroke].
+historical | Treated three years ago for [syphilis].
+historical | The [rash] he had has since disappeared.
+present | The [rash] has not disappeared.
+present | The [rash] has never gone away.
+historical | Childhood [meningitis].
+present | Childhood [asthma].
+family | Her children have [scabies].
 """
 
 

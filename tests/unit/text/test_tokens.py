@@ -48,6 +48,7 @@ def test_tokenise(text: str, words: str) -> None:
         "He has hepatitis C.| He is well.",
         "pt denies sob.| no cp.",
         "Really?| Yes!| Good.",
+        "? appendicitis, ? Crohn.| Seen today.",
         "1. Hypertension.|\n2. Diabetes.| Stable.",
         "Gout; stable; no flare.",
         "PMH:|\nHTN|\nDM2",
