@@ -30,8 +30,8 @@ def test_has_no_faults(make):
 def test_shape(make):
     lines = make.TABLE.read_text("utf-8").rstrip("\n").split("\n")
     encounters = [json.loads(line) for line in lines]
-    assert len({e["encounter_id"] for e in encounters}) == len(encounters) == 14
-    assert sum(len(e["notes"]) > 1 for e in encounters) == 3
+    assert len({e["encounter_id"] for e in encounters}) == len(encounters) == 27
+    assert sum(len(e["notes"]) > 1 for e in encounters) == 9
     for e in encounters:
         assert (e["dataset"], e["split"]) == ("demo", "test")
         assert e["sex"] in ("female", "male")
