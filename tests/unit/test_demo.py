@@ -30,13 +30,13 @@ def test_has_no_faults(make):
 def test_shape(make):
     lines = make.TABLE.read_text("utf-8").rstrip("\n").split("\n")
     encounters = [json.loads(line) for line in lines]
-    assert len({e["encounter_id"] for e in encounters}) == len(encounters) == 27
-    assert sum(len(e["notes"]) > 1 for e in encounters) == 9
+    assert len({e["encounter_id"] for e in encounters}) == len(encounters) == 43
+    assert sum(len(e["notes"]) > 1 for e in encounters) == 15
     for e in encounters:
         assert (e["dataset"], e["split"]) == ("demo", "test")
         assert e["sex"] in ("female", "male")
         assert e["setting"] in ("inpatient", "outpatient")
-        assert all(600 <= len(note["text"]) <= 3_000 for note in e["notes"])
+        assert all(400 <= len(note["text"]) <= 3_000 for note in e["notes"])
         assert e["gold"]
         assert all(gold["evidence"] for gold in e["gold"])
 
