@@ -36,7 +36,7 @@ def test_shape(make):
         assert (e["dataset"], e["split"]) == ("demo", "test")
         assert e["sex"] in ("female", "male")
         assert e["setting"] in ("inpatient", "outpatient")
-        assert all(400 <= len(note["text"]) <= 3_000 for note in e["notes"])
+        assert all(300 <= len(note["text"]) <= 3_000 for note in e["notes"])
         assert e["gold"]
         assert all(gold["evidence"] for gold in e["gold"])
 
