@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from clhcode.agents.tools import Tools, failure
 from clhcode.agents.verify import ACCEPTED
 from clhcode.edits.claim import Edit, claim_of
+from clhcode.edits.combination import combinations
 from clhcode.edits.registry import settle
 from clhcode.icd.store import Node, Store
 from clhcode.records import Candidate, Code, Dropped, Encounter
@@ -58,6 +59,9 @@ def assign(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
             left = [c for n, c in enumerate(claimed, 1) if n not in reply.numbers]
             dropped = [Dropped(c.candidate.code, c.conditions, NOT_CHOSEN) for c in left]
             claimed = [c for n, c in enumerate(claimed, 1) if n in reply.numbers]
+    if claimed and merging and tools.policy.enforce:
+        claimed, superseded = _combine(claimed, tools.store)
+        dropped += superseded
     weights = [(c.candidate.code, _weight(c.candidate)) for c in claimed]
     claim = claim_of(weights, tools.store, encounter.sex, encounter.age)
     settled = settle(claim, lambda edit: _enforced(edit, tools))
@@ -94,6 +98,34 @@ def _merge(encounter: Encounter) -> list[_Claimed]:
         best = max(known.candidate, one.candidate, key=_weight)
         merged[one.candidate.code] = _Claimed(tuple(conditions), best)
     return list(merged.values())
+
+
+def _combine(claimed: list[_Claimed], store: Store) -> tuple[list[_Claimed], list[Dropped]]:
+    """Puts combination codes where the codes they replace stood."""
+    made: dict[int, list[_Claimed]] = {}
+    because: dict[int, str] = {}
+    for one in combinations([c.candidate.code for c in claimed]):
+        if store.node(one.code) is None:
+            continue
+        parts = [claimed[i] for i in one.of]
+        conditions = dict.fromkeys(number for part in parts for number in part.conditions)
+        reason = f"with {parts[-1].candidate.code}: {one.code} (guideline {one.guideline})"
+        first = parts[0].candidate
+        candidate = replace(first, code=one.code, applied=(*first.applied, reason))
+        at = one.replaces[0] if one.replaces else one.of[0]
+        made.setdefault(at, []).append(_Claimed(tuple(conditions), candidate))
+        because |= dict.fromkeys(one.replaces, one.code)
+    combined: dict[str, _Claimed] = {}
+    dropped: list[Dropped] = []
+    for at, part in enumerate(claimed):
+        for new in made.get(at, ()):
+            combined[new.candidate.code] = new
+        code = part.candidate.code
+        if at not in because:
+            combined.setdefault(code, part)
+        elif code != because[at]:
+            dropped.append(Dropped(code, part.conditions, "CB101", because[at]))
+    return list(combined.values()), dropped
 
 
 def _question(encounter: Encounter, claimed: list[_Claimed], tools: Tools) -> Choose:

@@ -98,8 +98,9 @@ def _evidence(encounter: Encounter, code: Code, width: int, *, every: bool) -> I
     spans = list(dict.fromkeys(span for c in conditions for span in c.evidence))
     for span in spans if every else spans[:2]:
         yield _context(encounter, span, width)
-    if not every and len(spans) > 2:
-        yield Text(f"{'':13}and {len(spans) - 2} more places", style=DIM)
+    more = len(spans) - 2
+    if not every and more > 0:
+        yield Text(f"{'':13}and {more} more place{'s' * (more > 1)}", style=DIM)
 
 
 def _context(encounter: Encounter, span: Span, width: int) -> Text:

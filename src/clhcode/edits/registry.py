@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from clhcode.edits import conflicts, patient, sequencing, validity
+from clhcode.edits import combination, conflicts, patient, sequencing, validity
 from clhcode.edits.claim import Claim, Edit, Finding
 
 EDITS: tuple[Edit, ...] = (
     *validity.EDITS,
     *conflicts.EDITS,
+    *combination.EDITS,
     *sequencing.EDITS,
     *patient.EDITS,
 )

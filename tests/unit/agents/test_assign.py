@@ -195,10 +195,27 @@ def test_no_set_has_an_objection_left_and_no_code_is_lost(tools, claimed, number
     conditions = [stated(candidate(code, score=score)) for code, score in claimed]
     after, _ = assigned(tools, conditions, Chosen(tuple(sorted(numbers))))
     kept, out = after.codes, after.dropped
-    assert sorted([*codes(after), *(d.code for d in out)]) == sorted({code for code, _ in claimed})
+    given = {code for code, _ in claimed}
+    # What hypertension or diabetes may make together with another code of the pool.
+    together = {"I12.9", "E10.22", "E10.621", "E11.22", "E11.621"}
+    assert {*codes(after), *(d.code for d in out)} - together == given - together
+    assert len(kept) + len(out) == len({*codes(after), *(d.code for d in out)})
     assert [c.sequence for c in kept] == list(range(1, len(kept) + 1))
     for each in (*kept, *out):
-        assert {claimed[number][0] for number in each.conditions} == {each.code}
+        theirs = {claimed[number][0] for number in each.conditions}
+        assert theirs == {each.code} or each.code in together
     left = check(claim_of([(c.code, 1.0) for c in kept], tools.store))
     assert [f for f in left if f.action in ("drop", "move")] == []
-    assert all(d.because_of in (None, *(code for code, _ in claimed)) for d in out)
+    assert {d.because_of for d in out} <= {None, *given, *together}
+
+
+def test_diseases_presumed_related_are_coded_as_one(tools):
+    conditions = [stated(candidate(c)) for c in ("I10", "J45.20", "N18.30")]
+    after, _ = assigned(tools, conditions, ALL)
+    assert [(c.code, c.conditions) for c in after.codes] == [
+        ("I12.9", (0, 2)),
+        ("J45.20", (1,)),
+        ("N18.30", (2,)),
+    ]
+    assert "with N18.30: I12.9 (guideline I.C.9.a)" in after.codes[0].rationale
+    assert [(d.code, d.edit, d.because_of) for d in after.dropped] == [("I10", "CB101", "I12.9")]
