@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,14 +34,8 @@ def code(source: str | None, *, demo: bool, explain: bool, **options: Any) -> in
     """
     if (source is None) != demo:
         raise UserError("give a note, folder or table (`-` for standard input), or --demo")
-    where = str(demo_file()) if demo else str(source)
-    return execute(Job(where, AGENTS, into_pipe="jsonl", explain=explain, **options))
+    if demo:
+        from clhcode.datasets.demo import demo_file
 
-
-def demo_file() -> Path:
-    """The demonstration encounters: in the installed package, or in a checkout beside it."""
-    package = Path(__file__).parents[1]
-    for path in (package / "demo/demo.jsonl", package.parents[1] / "data/demo/demo.jsonl"):
-        if path.exists():
-            return path
-    raise UserError("the demonstration encounters are not in this installation")
+        source = str(demo_file())
+    return execute(Job(str(source), AGENTS, into_pipe="jsonl", explain=explain, **options))

@@ -12,6 +12,7 @@ from clhcode.errors import NobodyReadsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("fetch:fetch", "Get the official files of the classification."),
+    "prepare": ("prepare:prepare", "Bring a data set into the one table."),
     "code": ("code:code", "Code notes: the four agents, end to end."),
     "analyse": ("agents:analyse", "Read notes for codeable conditions."),
     "locate": ("agents:locate", "Look the conditions up in the Alphabetic Index."),

@@ -88,7 +88,7 @@ def execute(job: Job) -> int:
     else:
         target = job.output or sys.stdout.buffer
         with open_writer(target, format_, {**source.runs, place.run: place.config}) as writer:
-            for pack in _packs(rows):
+            for pack in packs(rows):
                 writer.write(pack)
     return _report(total)
 
@@ -213,7 +213,8 @@ def _rows(source: Source) -> Iterator[Row]:
         _note(f"columns not carried: {', '.join(source.left)}")
 
 
-def _packs(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def packs(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in lists of `PACK`, as writers take them."""
     pack: list[Row] = []
     for row in rows:
         pack.append(row)
