@@ -1,0 +1,1 @@
+"""The referee: protocol, metrics, evidence, stages, results and their comparison."""
