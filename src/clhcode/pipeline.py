@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from clhcode.icd.sources import Sources, choose
 from clhcode.icd.store import open_store, say_on_stderr
 from clhcode.policy import Policy
 from clhcode.records import Encounter, Failure, Setting
+from clhcode.runtime.oracle import Oracle
 from clhcode.runtime.pick import Choice, start_engine
 from clhcode.search.find import open_finder
 from clhcode.table.convert import Row
-from clhcode.talk import Engine, Talk, drive
+from clhcode.talk import Engine, Talk, drive, helped
 from clhcode.tasks import AGENTS, Agent
 
 LONGEST = 1_000_000
@@ -91,9 +92,20 @@ def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
 
 
 def run_stages(
-    rows: Iterable[Row], stages: Sequence[Agent], place: Workplace, width: int = 64
+    rows: Iterable[Row],
+    stages: Sequence[Agent],
+    place: Workplace,
+    width: int = 64,
+    oracle: Collection[Agent] = (),
 ) -> Iterator[Row]:
-    """Takes rows through stages, in order; `gold` passes by and is never looked at.
+    """Takes rows through stages, in order; `gold` passes by and no agent looks at it.
+
+    Args:
+        rows: Consumed as a stream.
+        stages: The agents, in order.
+        place: Tools and engine.
+        width: Encounters in flight at a time.
+        oracle: Agents whose questions the row's gold answers in place of the engine.
 
     Raises:
         UserError: A row lacks the stage before the first of `stages`.
@@ -105,7 +117,10 @@ def run_stages(
             golds.append(row.gold)
             encounter = row.encounter
             _check_ready(encounter, stages[0], place.tools)
-            yield _guarded(encounter, stages, place)
+            talk = _guarded(encounter, stages, place)
+            if oracle and isinstance(row.gold, list):
+                talk = helped(talk, Oracle(row.gold, oracle).answer)
+            yield talk
 
     for encounter in drive(talks(), place.engine, width):
         yield Row(encounter, golds.popleft())

@@ -1,0 +1,203 @@
+"""A run of the bench: rows in, a result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from clhcode import __version__
+from clhcode.bench import baselines
+from clhcode.bench.candidates import from_file, gold_and
+from clhcode.bench.cases import Case, case_of, key_of
+from clhcode.bench.measure import Scale, measure
+from clhcode.bench.protocol import (
+    GOLD_WARNING,
+    Level,
+    Protocol,
+    Unit,
+    by_note,
+    chosen_split,
+    fingerprint,
+    gold_codes,
+    label_space,
+)
+from clhcode.bench.result import Result, digest
+from clhcode.bench.stages import lost, stages
+from clhcode.datasets.registry import Dataset
+from clhcode.errors import UserError
+from clhcode.pipeline import Workplace, run_stages
+from clhcode.table.convert import Row
+from clhcode.tasks import AGENTS, Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of a run, beside the workplace.
+
+    Attributes:
+        baseline: A baseline in place of the agents.
+        oracle: Agents that gold stands in for.
+        candidates: `gold+N` or a file; then verify and assign alone work.
+        seeds: A run for each, where anything is drawn.
+    """
+
+    dataset: Dataset
+    split: str
+    unit: Unit = "encounter"
+    space: str = "all"
+    level: Level = "full"
+    baseline: str | None = None
+    oracle: tuple[Agent, ...] = ()
+    candidates: str | None = None
+    seeds: tuple[int, ...] = (1,)
+    draws: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is scored against: rows, their protocol and scale."""
+
+    rows: list[Row]
+    train: list[Row]
+    protocol: Protocol
+    scale: Scale
+
+
+def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
+    """Chooses split and unit, and writes the protocol down."""
+    scored, train = chosen_split(rows, asked.dataset.name, asked.split)
+    if asked.unit == "note":
+        scored, train = by_note(scored), by_note(train)
+    gold = [gold_codes(row) for row in scored]
+    named, space = label_space(asked.space, gold, [gold_codes(row) for row in train])
+    if space is None:
+        named = f"all ({sum(n.billable for n in place.tools.store.nodes()):,} billable codes)"
+    protocol = Protocol(
+        dataset=asked.dataset.name,
+        split=asked.split,
+        unit=asked.unit,
+        data=fingerprint(scored),
+        encounters=len(scored),
+        label_space=named,
+        level=asked.level,
+        release=place.sources.describe(),
+        policy=place.tools.policy.name,
+        setting=place.tools.setting,
+    )
+    return Ground(scored, train, protocol, Scale(place.tools.store, asked.level, space))
+
+
+def run(
+    asked: Asked, on: Ground, place: Workplace, tick: Callable[[], None] = lambda: None
+) -> Result:
+    """Codes and scores; the cases of the first seed are kept."""
+    drawn = asked.candidates is not None and asked.candidates.startswith("gold+")
+    seeds = asked.seeds if drawn else asked.seeds[:1]
+    began = time.perf_counter()
+    runs = [_cases(asked, on, place, seed, tick) for seed in seeds]
+    seconds = time.perf_counter() - began
+    found = [score(on, cases, asked.draws if n == 0 else 0) for n, cases in enumerate(runs)]
+    figures = found[0]
+    if asked.space == "gold":
+        figures["warning"] = GOLD_WARNING
+    if len(asked.seeds) > 1:
+        figures["seeds"] = _spread(asked.seeds, [f["metrics"] for f in found], drawn=drawn)
+    figures["speed"] = {
+        "encounters_per_s": len(on.rows) * len(seeds) / seconds if seconds else 0.0,
+        "peak_rss_mb": _peak(),
+    }
+    about = {
+        "clhcode": __version__,
+        "engine": asked.baseline or place.choice.name,
+        "oracle": list(asked.oracle),
+        "without": sorted(place.tools.policy.without),
+        "candidates": asked.candidates,
+        "seeds": list(asked.seeds),
+        "run": place.run,
+        "classification": place.config["sources"],
+        "predictions": digest(runs[0]),
+    }
+    gold = tuple(gold_codes(row) for row in on.rows)
+    return Result(on.protocol, about, tuple(runs[0]), gold, figures)
+
+
+def score(on: Ground, cases: Sequence[Case], draws: int) -> dict[str, Any]:
+    """`metrics` and `stages` of cases that stand in the order of the rows."""
+    keys = [key_of(row) for row in on.rows]
+    texts = {
+        f"{row.encounter.encounter_id}/{note.note_id}": note.text
+        for row in on.rows
+        for note in row.encounter.notes
+    }
+    train = [gold_codes(row) for row in on.train]
+    found = measure(keys, cases, on.scale, train=train, texts=texts, draws=draws)
+    figures: dict[str, Any] = {"metrics": found}
+    if any(case.located for case in cases):
+        after = stages(keys, cases, on.scale.store)
+        figures["stages"] = {**after, "lost": lost(after)}
+    return figures
+
+
+def again(result: Result, on: Ground, draws: int) -> Result:
+    """Scores the predictions of a result file anew.
+
+    Raises:
+        UserError: The data are not those that were scored.
+    """
+    if result.protocol.data != on.protocol.data:
+        raise UserError(
+            f"the data are not those of the result: hash {on.protocol.data} here,"
+            f" {result.protocol.data} there"
+        )
+    figures = score(on, result.cases, draws)
+    figures |= {k: v for k, v in result.figures.items() if k in ("speed", "warning", "seeds")}
+    return replace(result, figures=figures)
+
+
+def _cases(
+    asked: Asked, on: Ground, place: Workplace, seed: int, tick: Callable[[], None]
+) -> list[Case]:
+    if asked.baseline:
+        return baselines.predict(asked.baseline, on.rows, on.train, place.tools.finder)
+    rows: Iterable[Row] = on.rows
+    agents = AGENTS
+    if asked.candidates:
+        agents = AGENTS[2:]
+        store = place.tools.store
+        if asked.candidates.startswith("gold+"):
+            rows = gold_and(rows, int(asked.candidates[5:]), seed, store)
+        else:
+            rows = from_file(Path(asked.candidates), rows, store)
+    found = []
+    for row in run_stages(rows, agents, place, oracle=asked.oracle):
+        found.append(case_of(row.encounter))
+        tick()
+    return found
+
+
+def _spread(
+    seeds: Sequence[int], found: Sequence[dict[str, Any]], *, drawn: bool
+) -> dict[str, Any]:
+    """Mean and sample standard deviation of micro and macro F1 over seeds."""
+    from statistics import mean, stdev
+
+    spread: dict[str, Any] = {"seeds": list(seeds), "runs": len(found)}
+    if not drawn:
+        spread["note"] = "nothing is drawn here: one run stands for all seeds"
+    for name in ("micro", "macro"):
+        values = [f[name]["f1"] for f in found]
+        deviation = stdev(values) if len(values) > 1 else 0.0
+        spread[name] = {"f1_mean": mean(values), "f1_sd": deviation}
+    return spread
+
+
+def _peak() -> float:
+    """Peak resident memory of this process in MB."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -1,0 +1,205 @@
+"""What `clh bench` and `clh compare` show people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clhcode.cli.console import ACCENT, DIM, console, visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from clhcode.bench.result import Result
+    from clhcode.bench.run import Asked
+
+LABEL = 18
+_ROWS = (
+    ("micro", "micro"),
+    ("macro", "macro (gold)"),
+    ("macro_either", "macro (either)"),
+    ("sample", "sample"),
+    ("weighted", "weighted"),
+)
+_LEVELS = (
+    ("characters_5", "5 characters"),
+    ("characters_4", "4 characters"),
+    ("category", "category"),
+    ("chapter", "chapter"),
+)
+
+
+def show(result: Result, asked: Asked, *, groups: bool, published: bool, plain: bool) -> None:
+    """The figures of a run under their protocol."""
+    out = console(plain=plain)
+    for line in _lines(result, asked, groups=groups, published=published):
+        out.print(line, soft_wrap=False)
+
+
+def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> Iterator[Text]:
+    metrics, figures = result.figures["metrics"], result.figures
+    yield from _protocol(result, asked)
+    if "warning" in figures:
+        yield _line("warning", figures["warning"], "bold red")
+    yield _line("", f"{'precision':>9}  {'recall':>9}  {'F1':>9}  95 %", DIM)
+    strict = metrics.get("strict", {})
+    for key, label in _ROWS:
+        interval = metrics.get("intervals", {}).get(key, {}).get("f1")
+        yield _score(label, metrics[key], interval, strict.get(key))
+    for key, label in _LEVELS:
+        if key in metrics:
+            yield _score(
+                f"micro, {label}", metrics[key]["micro"], None, strict.get(key, {}).get("micro")
+            )
+    rank, effort, coding = metrics["ranking"], metrics["effort"], metrics["coding"]
+    yield _line(
+        "exact match", f"{metrics['exact_match']:9.3f}" + _range(metrics, "exact_match", "value")
+    )
+    at = "  ".join(
+        f"P@{k} {rank[f'precision_at_{k}']:.3f} R@{k} {rank[f'recall_at_{k}']:.3f}"
+        for k in (5, 8, 15)
+    )
+    yield _line("ranked", f"MAP {rank['map']:.3f}  {at}")
+    yield _line(
+        "a coder's work",
+        f"{effort['add']:.1f} to add · {effort['remove']:.1f} to remove · "
+        f"{effort['replace']:.1f} to replace by a sibling"
+        f" · {effort['accepted_unchanged']:.0%} as they are",
+    )
+    yield _line(
+        "codes given",
+        f"{coding['predicted_per_gold']:.2f} for each of gold · over {coding['over']:.2f} · "
+        f"under {coding['under']:.2f}",
+    )
+    if "evidence" in metrics:
+        for name, found in metrics["evidence"].items():
+            yield _score(name.replace("_", " "), found, None, None)
+    if "stages" in figures:
+        yield from _stages(figures["stages"])
+    if groups:
+        yield from _groups(metrics["groups"])
+    if "seeds" in figures:
+        seeds = figures["seeds"]
+        note = f" ({seeds['note']})" if "note" in seeds else ""
+        yield _line(
+            "seeds", f"micro {seeds['micro']['f1_mean']:.3f} ± {seeds['micro']['f1_sd']:.3f}{note}"
+        )
+    speed = figures["speed"]
+    rate = f"{speed['encounters_per_s']:.0f} {result.protocol.unit}s/s"
+    yield _line("speed", f"{rate} · {speed['peak_rss_mb']:.0f} MB")
+    if published:
+        yield from _published(result)
+    yield _line("", "Research use only.", DIM)
+
+
+def _protocol(result: Result, asked: Asked) -> Iterator[Text]:
+    told, run = result.protocol, result.run
+    mapped = "gold codes of older years mapped, strict in brackets"
+    yield _line(
+        "protocol",
+        f"{told.encounters:,} {told.unit}s · {asked.dataset.title}, {told.split} · label space "
+        f"{told.label_space} · {mapped}",
+    )
+    oracle = f" · gold answers for {', '.join(run['oracle'])}" if run["oracle"] else ""
+    without = f" · without {', '.join(run['without'])}" if run["without"] else ""
+    given = f" · candidates {run['candidates']}" if run["candidates"] else ""
+    yield _line(
+        "",
+        f"level {told.level} · policy {told.policy} · setting {told.setting or 'of each encounter'}"
+        f" · {told.release} · engine {run['engine']}{oracle}{without}{given}",
+    )
+    if not told.label_space.startswith("all"):
+        yield _line(
+            "", f"not comparable with figures over all codes: label space {told.label_space}"
+        )
+
+
+def _score(
+    label: str,
+    score: Mapping[str, float],
+    interval: tuple[float, float] | None,
+    strict: Mapping[str, float] | None,
+) -> Text:
+    text = "  ".join(f"{score[key]:9.3f}" for key in ("precision", "recall", "f1"))
+    if interval:
+        text += f"  {interval[0]:.3f}-{interval[1]:.3f}"
+    if strict:
+        text += f"  (strict {strict['f1']:.3f})"
+    return _line(label, text)
+
+
+def _range(metrics: Mapping[str, Any], key: str, part: str) -> str:
+    found = metrics.get("intervals", {}).get(key, {}).get(part)
+    return f"  {found[0]:.3f}-{found[1]:.3f}" if found else ""
+
+
+def _stages(found: Mapping[str, Any]) -> Iterator[Text]:
+    for stage in ("analyse", "locate", "verify", "assign"):
+        if stage in found:
+            what = "places" if stage == "analyse" else "codes"
+            each = found[stage]
+            yield _line(
+                f"after {stage}", f"{each['precision']:9.3f}  {each['recall']:9.3f}  of {what}"
+            )
+    shares = " · ".join(f"{name} {share:.0%}" for name, share in found["lost"].items())
+    yield _line("gold lost at", shares)
+
+
+def _groups(groups: Mapping[str, Any]) -> Iterator[Text]:
+    for kind, members in groups.items():
+        yield _line(kind.replace("_", " "), "", ACCENT)
+        for name, each in members.items():
+            p, f1 = each.get("precision"), each.get("f1")
+            shown = (
+                f"{p:9.3f}  {each['recall']:9.3f}  {f1:9.3f}"
+                if p is not None
+                else f"{'':9}  {each['recall']:9.3f}"
+            )
+            yield _line(f"  {name}", f"{shown}  {each['gold']:,} of gold")
+
+
+def _published(result: Result) -> Iterator[Text]:
+    from clhcode.bench.published import of
+
+    yield _line("published", "" if of(result.protocol.dataset) else "nothing known here", ACCENT)
+    for each in of(result.protocol.dataset):
+        mark = "" if each.same else "other protocol: "
+        yield _line("", f"{each.system} ({each.source}): {each.figures} · {mark}{each.protocol}")
+
+
+def show_comparison(found: Mapping[str, Any], names: tuple[str, str], *, plain: bool) -> None:
+    """Two results side by side."""
+    out = console(plain=plain)
+    for line in _comparison(found, names):
+        out.print(line)
+
+
+def _comparison(found: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Text]:
+    first, second = found["micro_f1"]
+    low, high = found["interval"]
+    yield _line("micro-F1", f"{first:.4f} {names[0]}   {second:.4f} {names[1]}")
+    if found["difference"] == low == high == 0:
+        yield _line("difference", "none")
+    else:
+        yield _line(
+            "difference",
+            f"{found['difference']:+.4f}  95 % {low:+.4f} to {high:+.4f}  p {found['p']:.3f}",
+        )
+    yield _line(
+        "encounters",
+        f"{found['encounters']:,} · better {found['encounters_better']:,}"
+        f" · worse {found['encounters_worse']:,}",
+    )
+    for key, label in (("codes_won", "codes won"), ("codes_lost", "codes lost")):
+        codes = list(found[key].items())
+        more = f" and {len(codes) - 12:,} more" if len(codes) > 12 else ""
+        yield _line(label, " ".join(f"{code}:{n}" for code, n in codes[:12]) + more)
+    changed = " · ".join(f"{stage} {count:,}" for stage, count in found["changed"].items())
+    yield _line("changed after", changed)
+    yield _line("", "Research use only.", DIM)
+
+
+def _line(label: str, text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text.assemble((f" {visible(label):<{LABEL}} ", DIM), (visible(text).rstrip(), style))
