@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ class Problem:
     hits: Marks
 
 
-def encode(gold: Sequence[Iterable[str]], predicted: Sequence[Iterable[str]]) -> Problem:
+def encode(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> Problem:
     """Numbers the labels of both sides and finds their common pairs.
 
     Args:
@@ -51,16 +51,23 @@ def encode(gold: Sequence[Iterable[str]], predicted: Sequence[Iterable[str]]) ->
         predicted: The same, in the same order of encounters.
     """
     import numpy as np
+    import pyarrow as pa
 
-    names = sorted({name for side in (gold, predicted) for labels in side for name in labels})
-    number = {name: i for i, name in enumerate(names)}
-    width = max(1, len(names))
+    sizes = [np.fromiter(map(len, side), np.int64, len(side)) for side in (gold, predicted)]
+    flat = [name for side in (gold, predicted) for labels in side for name in labels]
+    coded = pa.array(flat, pa.string()).dictionary_encode()
+    found = coded.dictionary.to_pylist()
+    order = sorted(range(len(found)), key=found.__getitem__)
+    number = np.empty(len(found), np.int64)
+    number[order] = np.arange(len(found))
+    labels = number[coded.indices.to_numpy()]
+    width = max(1, len(found))
 
-    def keys(side: Sequence[Iterable[str]]) -> Numbers:
-        flat = [row * width + number[name] for row, labels in enumerate(side) for name in labels]
-        return np.unique(np.array(flat, dtype=np.int64))
+    def keys(size: Numbers, labels: Numbers) -> Numbers:
+        return np.unique(np.repeat(np.arange(len(size)), size) * width + labels)
 
-    there, said = keys(gold), keys(predicted)
+    border = int(sizes[0].sum())
+    there, said = keys(sizes[0], labels[:border]), keys(sizes[1], labels[border:])
     both = np.intersect1d(there, said, assume_unique=True)
     marks = [Marks(k // width, k % width) for k in (there, said, both)]
-    return Problem(len(gold), tuple(names), *marks)
+    return Problem(len(gold), tuple(found[i] for i in order), *marks)

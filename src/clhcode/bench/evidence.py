@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-_LEFT = ")-.,/ \n\t"
-_RIGHT = "(-.,/ \n\t"
+from clhcode.datasets.gold import trimmed_span
+
 _BETWEEN = re.compile(r"[\W_]*")
 _TOKEN = re.compile(r"\w+")
 _LONGEST_NUMBER = 10
@@ -71,9 +71,7 @@ def cleaned(spans: Iterable[Evidence], texts: Mapping[str, str]) -> list[Evidenc
 
 
 def _trimmed(span: Evidence, text: str) -> Evidence | None:
-    words = text[span.begin : span.end]
-    begin = span.begin + len(words) - len(words.lstrip(_LEFT))
-    end = span.end - (len(words) - len(words.rstrip(_RIGHT)))
+    begin, end = trimmed_span(text, span.begin, span.end)
     return replace(span, begin=begin, end=end) if begin < end else None
 
 

@@ -27,7 +27,7 @@ from clhcode.errors import DONE, UserError
 def compare(
     results: tuple[Path, ...], allow: tuple[str, ...], *, as_json: bool, plain: bool
 ) -> int:
-    """Compare results of `clh bench`, each with the first.
+    """Compare results of bench, each with the first.
 
     Encounters are paired: a bootstrap over them, wins and losses by code, and how many
     encounters are different after each agent. Results of different protocols are refused.

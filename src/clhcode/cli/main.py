@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("agents:verify", "Read the Tabular List at each candidate."),
     "assign": ("agents:assign", "Make one sequenced set of codes for each encounter."),
     "bench": ("bench:bench", "Score a method on a data set, end to end."),
-    "compare": ("compare:compare", "Compare results of the bench, encounter by encounter."),
+    "compare": ("compare:compare", "Compare results of bench, each with the first."),
     "table": ("table:table", "Show the codes, candidates or dropped codes of a table, flat."),
     "lookup": ("lookup:lookup", "Walk the classification from a term or a code."),
     "edits": ("edits:edits", "Check a set of codes against the rules."),

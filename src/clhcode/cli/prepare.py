@@ -38,6 +38,12 @@ from clhcode.errors import DONE, UserError
     type=click.Path(path_type=Path, dir_okay=False),
     help="Table to write; data/NAME/prepared/NAME.parquet otherwise.",
 )
+@click.option(
+    "--trimmed",
+    "trim",
+    is_flag=True,
+    help="Cut blanks and punctuation off the ends of gold spans; as given otherwise.",
+)
 @released
 def prepare(
     name: str,
@@ -45,6 +51,7 @@ def prepare(
     mimic_iii: Path | None,
     output: Path | None,
     *,
+    trim: bool,
     release: str | None,
 ) -> int:
     """Bring a data set into the one table.
@@ -57,6 +64,7 @@ def prepare(
 
     from clhcode.cli.running import packs
     from clhcode.datasets.card import Counts, as_markdown, card
+    from clhcode.datasets.gold import trimmed
     from clhcode.datasets.registry import dataset, prepared, raw
     from clhcode.icd.sources import choose
     from clhcode.icd.store import open_store
@@ -75,13 +83,15 @@ def prepare(
     target.parent.mkdir(parents=True, exist_ok=True)
     left_out: Counter[str] = Counter()
     counts = Counts()
-    rows = counts.counted(chosen.rows()(folder, others, left_out))
+    given_rows = chosen.rows()(folder, others, left_out)
+    rows = counts.counted(trimmed(given_rows) if trim else given_rows)
     with open_writer(target) as writer:
         for pack in packs(rows):
             writer.write(pack)
     sources = choose(release=release)
     store, _ = open_store(sources)
     made = card(chosen, counts, left_out, store, sources.describe())
+    made["gold_spans"] = "trimmed" if trim else "as given"
     target.with_suffix(".card.json").write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2))
     shown = as_markdown(made)
     target.with_suffix(".card.md").write_text(shown, "utf-8")

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from clhcode.datasets.gold import golden, place, trimmed
 from clhcode.datasets.registry import DATASETS, dataset
 from clhcode.errors import UserError
+from clhcode.records import Encounter, Note
+from clhcode.table.convert import Row
 
 DATA = Path(__file__).parents[4] / "shared/data"
 
@@ -137,3 +140,15 @@ def test_real_ones_are_prepared_with_a_card(name, splits, spans, tmp_path):
         f"{name}.card.md",
         f"{name}.parquet",
     ]
+
+
+def test_spans_are_trimmed_on_demand():
+    note = Note("n", " (CHF), - gout.")
+    gold = golden([("icd10cm", "I50.9", [place(0, 0, 8)]), ("icd10cm", "R99", [place(0, 6, 9)])])
+    (row,) = trimmed([Row(Encounter("e", (note,)), gold)])
+    first, second = (g["evidence"][0][0] for g in row.gold)
+    # "(CHF" keeps its opening bracket on the left, as in the published scorer.
+    assert note.text[first["begin"] : first["end"]] == "(CHF)"
+    assert second == place(0, 6, 9)
+    (none,) = trimmed([Row(Encounter("e", (note,)), None)])
+    assert none.gold is None
