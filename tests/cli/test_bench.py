@@ -264,6 +264,7 @@ def test_a_floor_fails_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ((), "give --dataset NAME, or --data"),
         (("--dataset", "nothing"), "no data set `nothing`: known are demo"),
         (("--dataset", "codiesp"), "data/codiesp/prepared/codiesp.parquet: not there"),
         (("--dataset", "demo", "--split", "dev"), "no split `dev` here: there are test (43)"),
@@ -283,3 +284,37 @@ def test_mistakes_are_told_in_one_line(tmp_path, arguments, says):
     done = clh("bench", *arguments, cwd=tmp_path, code=2)
     assert says in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+def test_a_cut_space_is_kept_with_the_result(tmp_path):
+    (tmp_path / "codes.txt").write_text("I10\nE11.9\nE78.5\n")
+    arguments = ("--dataset", "demo", "--label-space", "codes.txt", "-o", "r.json")
+    first = scored(tmp_path, *arguments)
+    (tmp_path / "codes.txt").unlink()
+    again = scored(tmp_path, "--dataset", "demo", "--result", "r.json")
+    assert again["metrics"] == first["metrics"]
+    found = json.loads(clh("compare", "r.json", "r.json", "--json", cwd=tmp_path).stdout)
+    assert found["micro_f1"][0] == pytest.approx(first["metrics"]["micro"]["f1"])
+
+
+def test_a_table_of_ones_own_needs_gold_and_nothing_else(tmp_path):
+    rows = [
+        {"note_id": "a", "text": "Assessment: Gout.", "gold": ["M10.9"]},
+        {"note_id": "b", "text": "Assessment: Asthma.", "gold": ["I10"]},
+        {"note_id": "c", "text": "Assessment: Asthma."},
+    ]
+    lines = [
+        {
+            "encounter_id": row["note_id"],
+            "notes": [{"note_id": row["note_id"], "text": row["text"]}],
+            "gold": [{"code": code} for code in row["gold"]] if "gold" in row else None,
+        }
+        for row in rows
+    ]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = scored(tmp_path, "--data", "own.jsonl", "-o", "own.json")
+    assert found["protocol"]["dataset"] == "own"
+    assert found["protocol"]["encounters"] == 2
+    assert found["metrics"]["micro"]["f1"] == 0.5
+    again = scored(tmp_path, "--data", "own.jsonl", "--result", "own.json")
+    assert again["metrics"] == found["metrics"]

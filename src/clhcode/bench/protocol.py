@@ -63,8 +63,16 @@ class Protocol:
         return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
 
 
-def chosen_split(rows: Iterable[Row], dataset: str, split: str) -> tuple[list[Row], list[Row]]:
-    """The scored rows (with gold) of a split, and the rows to count frequencies in: train.
+def chosen_split(
+    rows: Iterable[Row], dataset: str | None, split: str, *, learn: bool = False
+) -> tuple[list[Row], list[Row]]:
+    """The scored rows (with gold) of a split, and those of train.
+
+    Args:
+        rows: The table, as a stream.
+        dataset: The rows of it that are meant; None for all of a user's own table.
+        split: Which part is scored; rows that name no split are of it.
+        learn: Keep the notes of train; else its codes alone, to count them.
 
     Raises:
         UserError: There is no such split, or no gold in it.
@@ -73,20 +81,22 @@ def chosen_split(rows: Iterable[Row], dataset: str, split: str) -> tuple[list[Ro
     train: list[Row] = []
     there: Counter[str] = Counter()
     for row in rows:
-        if row.encounter.dataset not in (None, dataset):
+        if dataset is not None and row.encounter.dataset not in (None, dataset):
             continue
-        own = row.encounter.split or "none"
+        own = row.encounter.split or split
         there[own] += 1
         if own == split:
             kept.append(row)
         if own == "train" and row.gold is not None:
-            train.append(row)
+            train.append(row if learn else replace(row, encounter=replace(row.encounter, notes=())))
     if not kept:
         known = ", ".join(f"{name} ({count:,})" for name, count in sorted(there.items()))
-        raise UserError(f"{dataset} has no split `{split}` here: there are {known or 'no rows'}")
+        raise UserError(
+            f"{dataset or 'the table'} has no split `{split}` here: there are {known or 'no rows'}"
+        )
     scored = [row for row in kept if row.gold is not None]
     if not scored:
-        raise UserError(f"{dataset} {split}: no encounter has gold codes")
+        raise UserError(f"{dataset or 'the table'}, {split}: no encounter has gold codes")
     return scored, train
 
 

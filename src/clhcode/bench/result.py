@@ -15,6 +15,7 @@ from clhcode.bench.protocol import Protocol
 from clhcode.errors import UserError
 
 FORMAT = "clh-result-1"
+_FIGURES = ("metrics", "stages", "warning", "seeds", "failed", "speed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Result:
     Attributes:
         gold: The gold codes of each case, so that two results can be compared without the data.
         run: What was run: engine, oracle, seeds, version, hashes of the classification.
-        figures: `metrics`, `stages`, `speed` as they were printed.
+        figures: `metrics`, `stages`, `speed` and what else was printed.
     """
 
     protocol: Protocol
@@ -67,7 +68,7 @@ def read(path: Path) -> Result:
             raise UserError(f"{path}: a result of format {values['format']}, not {FORMAT}")
         cases = tuple(Case.of_dict(case) for case in values["cases"])
         gold = tuple(tuple(case["gold"]) for case in values["cases"])
-        kept = {k: values[k] for k in ("metrics", "stages", "speed") if k in values}
+        kept = {k: values[k] for k in _FIGURES if k in values}
         return Result(Protocol.of_dict(values["protocol"]), values["run"], cases, gold, kept)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None

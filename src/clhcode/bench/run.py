@@ -68,9 +68,11 @@ class Ground:
 
 def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
     """Chooses split and unit, and writes the protocol down."""
-    scored, train = chosen_split(rows, asked.dataset.name, asked.split)
+    learn = asked.baseline is not None
+    name = asked.dataset.name if asked.dataset.reader else None
+    scored, train = chosen_split(rows, name, asked.split, learn=learn)
     if asked.unit == "note":
-        scored, train = by_note(scored), by_note(train)
+        scored, train = by_note(scored), by_note(train) if learn else train
     gold = [gold_codes(row) for row in scored]
     named, space = label_space(asked.space, gold, [gold_codes(row) for row in train])
     if space is None:
@@ -101,6 +103,7 @@ def run(
     seconds = time.perf_counter() - began
     found = [score(on, cases, asked.draws if n == 0 else 0) for n, cases in enumerate(runs)]
     figures = found[0]
+    figures["failed"] = sum(case.failed for case in runs[0])
     if asked.space == "gold":
         figures["warning"] = GOLD_WARNING
     if len(asked.seeds) > 1:
@@ -118,6 +121,8 @@ def run(
         "seeds": list(asked.seeds),
         "run": place.run,
         "classification": place.config["sources"],
+        "tabular": place.sources.tabular.release,
+        "space": sorted(on.scale.space) if on.scale.space is not None else None,
         "predictions": digest(runs[0]),
     }
     gold = tuple(gold_codes(row) for row in on.rows)
@@ -153,7 +158,9 @@ def again(result: Result, on: Ground, draws: int) -> Result:
             f" {result.protocol.data} there"
         )
     figures = score(on, result.cases, draws)
-    figures |= {k: v for k, v in result.figures.items() if k in ("speed", "warning", "seeds")}
+    figures |= {
+        k: v for k, v in result.figures.items() if k in ("speed", "warning", "seeds", "failed")
+    }
     return replace(result, figures=figures)
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from clhcode.pipeline import Workplace
 
 _protocol = decorated(
-    click.option("--dataset", required=True, metavar="NAME", help="What `clh prepare` made."),
+    click.option("--dataset", metavar="NAME", help="What `clh prepare` made."),
     click.option(
         "--data",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Its table; data/NAME/prepared/NAME.parquet otherwise.",
+        help="Its table (data/NAME/prepared/NAME.parquet otherwise), or alone one of your own.",
     ),
     click.option("--split", default="test", show_default=True, help="Which part is scored."),
     click.option(
@@ -92,6 +92,7 @@ _method = decorated(
         "clh bench --dataset demo",
         "clh bench --dataset codiesp --split dev -o rules.json",
         "clh bench --dataset codiesp --split dev --result rules.json",
+        "clh bench --data own.parquet --policy mentions",
     ),
 )
 @_protocol
@@ -159,11 +160,14 @@ def bench(
 
 def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
     from clhcode.bench.run import Asked, ground
-    from clhcode.datasets.registry import dataset
+    from clhcode.datasets.registry import dataset, own
     from clhcode.pipeline import open_workplace
     from clhcode.runtime.pick import choose_engine
 
-    chosen = dataset(options["dataset"])
+    name, data = options["dataset"], options["data"]
+    if name is None and data is None:
+        raise UserError("give --dataset NAME, or --data with a table of your own")
+    chosen = own(data) if name is None else dataset(name)
     engine, oracle = _engines(options["engine"])
     policy = policy_of(options["policy"] or chosen.policy, options["without"])
     setting = cast("Setting | None", options["setting"])
@@ -178,7 +182,7 @@ def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
         _candidates(options["candidates"]),
         _seeds(options["seeds"]),
     )
-    rows = _rows(chosen.table, options["data"])
+    rows = _rows(chosen.table, data)
     place = open_workplace(policy, choose_engine(engine), setting, options["release"])
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -207,18 +211,23 @@ def _rescored(path: Path, **options: Any) -> tuple[Asked, Ground, Result]:
     old = read(path)
     # The protocol of the file holds, so that the same figures must come out.
     told = old.protocol
-    if options["dataset"] != told.dataset:
-        raise UserError(f"{path}: a result of {told.dataset}, not of {options['dataset']}")
-    space = told.label_space.split(" (")[0]
+    name = options["dataset"] or (options["data"] or Path("nothing")).stem
+    if name != told.dataset:
+        raise UserError(f"{path}: a result of {told.dataset}, not of {name}")
     kept = {
         "split": told.split,
         "unit": told.unit,
         "level": told.level,
         "policy": told.policy,
         "setting": told.setting,
-        "space": options["space"] if Path(options["space"]).is_file() else space,
+        "space": "all",
+        "release": options["release"] or old.run["tabular"],
     }
     asked, on, _ = _ground(**{**options, **kept})
+    if old.run["space"] is not None:
+        protocol = replace(on.protocol, label_space=told.label_space)
+        scale = replace(on.scale, space=frozenset(old.run["space"]))
+        on = replace(on, protocol=protocol, scale=scale)
     for name in on.protocol.differing(told):
         here, there = getattr(on.protocol, name), getattr(told, name)
         if name != "data":

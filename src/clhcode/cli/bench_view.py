@@ -84,6 +84,8 @@ def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> It
         yield _line(
             "seeds", f"micro {seeds['micro']['f1_mean']:.3f} ± {seeds['micro']['f1_sd']:.3f}{note}"
         )
+    if figures.get("failed"):
+        yield _line("failed", f"{figures['failed']:,} with an error; they count", "bold red")
     speed = figures["speed"]
     rate = f"{speed['encounters_per_s']:.0f} {result.protocol.unit}s/s"
     yield _line("speed", f"{rate} · {speed['peak_rss_mb']:.0f} MB")

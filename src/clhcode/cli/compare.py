@@ -66,9 +66,10 @@ def _compared(one: Any, other: Any, allow: tuple[str, ...]) -> dict[str, Any]:
     from clhcode.icd.store import open_store
 
     comparing.check(one, other, allow)
-    store, _ = open_store(choose())
+    store, _ = open_store(choose(release=one.run["tabular"]))
     keys = [Key(case.id, gold, (), ()) for case, gold in zip(one.cases, one.gold, strict=True)]
-    scale = Scale(store, one.protocol.level)
+    space = one.run["space"]
+    scale = Scale(store, one.protocol.level, None if space is None else frozenset(space))
     gold, before = scale.sides(keys, one.cases)
     _, after = scale.sides(keys, other.cases)
     return comparing.compare(one, other, (gold, before, after))
