@@ -76,7 +76,7 @@ def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
     gold = [gold_codes(row) for row in scored]
     named, space = label_space(asked.space, gold, [gold_codes(row) for row in train])
     if space is None:
-        named = f"all ({sum(n.billable for n in place.tools.store.nodes()):,} billable codes)"
+        named = f"all ({place.tools.store.billable():,} billable codes)"
     protocol = Protocol(
         dataset=asked.dataset.name,
         split=asked.split,

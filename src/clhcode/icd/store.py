@@ -184,6 +184,11 @@ class Store:
         for row in self._db.execute("select * from node order by id"):
             yield _node(row)
 
+    def billable(self) -> int:
+        """How many codes of the release are billable."""
+        count: int = self._db.execute("select sum(billable) from node").fetchone()[0]
+        return count
+
     def inclusions(self) -> Iterator[tuple[int, int, str]]:
         """All inclusion terms and "includes" notes: (serial, node, text)."""
         kinds = "('inclusion', 'includes')"
