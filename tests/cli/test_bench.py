@@ -177,7 +177,8 @@ def test_a_run_beside_itself_and_beside_another(base, tmp_path):
     same = json.loads(clh("compare", "a.json", "a.json", "--json", cwd=tmp_path).stdout)
     assert (same["difference"], same["interval"], same["codes_won"]) == (0, [0, 0], {})
     assert set(same["changed"].values()) == {0}
-    assert "difference         none" in clh("compare", "a.json", "a.json", cwd=tmp_path).stdout
+    shown = clh("compare", "a.json", "a.json", cwd=tmp_path).stdout
+    assert "difference none" in " ".join(shown.split())
     found = json.loads(clh("compare", "a.json", "b.json", "--json", cwd=tmp_path).stdout)
     before, after = (
         json.loads((tmp_path / name).read_text())["metrics"]["micro"]["f1"]
@@ -326,3 +327,11 @@ def test_a_table_of_ones_own_needs_gold_and_nothing_else(tmp_path):
     assert found["metrics"]["micro"]["f1"] == 0.5
     again = scored(tmp_path, "--data", "own.jsonl", "--result", "own.json")
     assert again["metrics"] == found["metrics"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "clh-result-0"}', "not json"])
+def test_what_is_no_result_is_told(tmp_path, text):
+    (tmp_path / "r.json").write_text(text)
+    done = clh("compare", "r.json", "r.json", cwd=tmp_path, code=2)
+    assert done.stderr.startswith("clh: r.json: ")
+    assert done.stderr.count("\n") == 1

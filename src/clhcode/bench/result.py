@@ -15,6 +15,11 @@ from clhcode.bench.protocol import Protocol
 from clhcode.errors import UserError
 
 FORMAT = "clh-result-1"
+RUN = (
+    *("clhcode", "engine", "oracle", "without", "candidates", "seeds", "run"),
+    *("classification", "tabular", "space", "predictions"),
+)
+"""What is told of a run."""
 _FIGURES = ("metrics", "stages", "warning", "seeds", "failed", "speed")
 
 
@@ -68,8 +73,9 @@ def read(path: Path) -> Result:
             raise UserError(f"{path}: a result of format {values['format']}, not {FORMAT}")
         cases = tuple(Case.of_dict(case) for case in values["cases"])
         gold = tuple(tuple(case["gold"]) for case in values["cases"])
+        about = {key: values["run"][key] for key in RUN}
         kept = {k: values[k] for k in _FIGURES if k in values}
-        return Result(Protocol.of_dict(values["protocol"]), values["run"], cases, gold, kept)
+        return Result(Protocol.of_dict(values["protocol"]), about, cases, gold, kept)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:

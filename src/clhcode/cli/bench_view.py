@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from clhcode.cli.console import ACCENT, DIM, console, visible
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from clhcode.bench.result import Result
     from clhcode.bench.run import Asked
 
-LABEL = 18
+LABEL = 20
+Line = tuple[str, str, str]
+"""A label, what stands beside it, and its style."""
+
 _ROWS = (
     ("micro", "micro"),
     ("macro", "macro (gold)"),
@@ -31,12 +32,10 @@ _LEVELS = (
 
 def show(result: Result, asked: Asked, *, groups: bool, published: bool, plain: bool) -> None:
     """The figures of a run under their protocol."""
-    out = console(plain=plain)
-    for line in _lines(result, asked, groups=groups, published=published):
-        out.print(line, soft_wrap=False)
+    _print(_lines(result, asked, groups=groups, published=published), plain=plain)
 
 
-def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> Iterator[Text]:
+def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> Iterator[Line]:
     metrics, figures = result.figures["metrics"], result.figures
     yield from _protocol(result, asked)
     if "warning" in figures:
@@ -94,7 +93,7 @@ def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> It
     yield _line("", "Research use only.", DIM)
 
 
-def _protocol(result: Result, asked: Asked) -> Iterator[Text]:
+def _protocol(result: Result, asked: Asked) -> Iterator[Line]:
     told, run = result.protocol, result.run
     mapped = "gold codes of older years mapped, strict in brackets"
     yield _line(
@@ -121,7 +120,7 @@ def _score(
     score: Mapping[str, float],
     interval: tuple[float, float] | None,
     strict: Mapping[str, float] | None,
-) -> Text:
+) -> Line:
     text = "  ".join(f"{score[key]:9.3f}" for key in ("precision", "recall", "f1"))
     if interval:
         text += f"  {interval[0]:.3f}-{interval[1]:.3f}"
@@ -135,7 +134,7 @@ def _range(metrics: Mapping[str, Any], key: str, part: str) -> str:
     return f"  {found[0]:.3f}-{found[1]:.3f}" if found else ""
 
 
-def _stages(found: Mapping[str, Any]) -> Iterator[Text]:
+def _stages(found: Mapping[str, Any]) -> Iterator[Line]:
     for stage in ("analyse", "locate", "verify", "assign"):
         if stage in found:
             what = "places" if stage == "analyse" else "codes"
@@ -147,10 +146,10 @@ def _stages(found: Mapping[str, Any]) -> Iterator[Text]:
     yield _line("gold lost at", shares)
 
 
-def _groups(groups: Mapping[str, Any]) -> Iterator[Text]:
+def _groups(groups: Mapping[str, Any]) -> Iterator[Line]:
     for kind, members in groups.items():
         yield _line(kind.replace("_", " "), "", ACCENT)
-        for name, each in members.items():
+        for name, each in sorted(members.items(), key=lambda member: _order(member[0])):
             p, f1 = each.get("precision"), each.get("f1")
             shown = (
                 f"{p:9.3f}  {each['recall']:9.3f}  {f1:9.3f}"
@@ -160,7 +159,13 @@ def _groups(groups: Mapping[str, Any]) -> Iterator[Text]:
             yield _line(f"  {name}", f"{shown}  {each['gold']:,} of gold")
 
 
-def _published(result: Result) -> Iterator[Text]:
+def _order(name: str) -> tuple[int, str]:
+    """Chapters by number, everything else by name."""
+    number = name.removeprefix("chapter ")
+    return (int(number), "") if number.isdigit() else (0, name)
+
+
+def _published(result: Result) -> Iterator[Line]:
     from clhcode.bench.published import of
 
     yield _line("published", "" if of(result.protocol.dataset) else "nothing known here", ACCENT)
@@ -171,12 +176,10 @@ def _published(result: Result) -> Iterator[Text]:
 
 def show_comparison(found: Mapping[str, Any], names: tuple[str, str], *, plain: bool) -> None:
     """Two results side by side."""
-    out = console(plain=plain)
-    for line in _comparison(found, names):
-        out.print(line)
+    _print(_comparison(found, names), plain=plain)
 
 
-def _comparison(found: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Text]:
+def _comparison(found: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Line]:
     first, second = found["micro_f1"]
     low, high = found["interval"]
     yield _line("micro-F1", f"{first:.4f} {names[0]}   {second:.4f} {names[1]}")
@@ -201,7 +204,18 @@ def _comparison(found: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Te
     yield _line("", "Research use only.", DIM)
 
 
-def _line(label: str, text: str, style: str = "") -> Text:
+def _line(label: str, text: str, style: str = "") -> Line:
+    return (visible(label), visible(text).rstrip(), style)
+
+
+def _print(lines: Iterator[Line], *, plain: bool) -> None:
+    """Labels in a column of their own, so that long texts wrap beside them."""
+    from rich.table import Table
     from rich.text import Text
 
-    return Text.assemble((f" {visible(label):<{LABEL}} ", DIM), (visible(text).rstrip(), style))
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(min_width=LABEL, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text, style in lines:
+        grid.add_row(Text(f" {label}", DIM), Text(text, style))
+    console(plain=plain).print(grid)
