@@ -28,6 +28,10 @@ class UnfinishedError(UserError):
     """A run broke off that the same command goes on with; the message says so."""
 
 
+class EngineGoneError(UnfinishedError):
+    """The engine can answer nothing any more: its server is gone, or refuses the key."""
+
+
 class StoppedError(UnfinishedError):
     """Ctrl-C in such a run."""
 

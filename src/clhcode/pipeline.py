@@ -17,6 +17,7 @@ from clhcode.agents.assign import assign
 from clhcode.agents.locate import locate
 from clhcode.agents.tools import Tools
 from clhcode.agents.verify import verify
+from clhcode.datasets.registry import DATASETS
 from clhcode.errors import UserError
 from clhcode.icd.sources import Sources, choose
 from clhcode.icd.store import open_store, say_on_stderr
@@ -24,6 +25,7 @@ from clhcode.policy import Policy
 from clhcode.records import Encounter, Failure, Setting
 from clhcode.runtime.oracle import Oracle
 from clhcode.runtime.pick import Choice, start_engine
+from clhcode.runtime.speak import Speaking, fingerprint
 from clhcode.search.find import open_finder
 from clhcode.table.convert import Row
 from clhcode.talk import Engine, Talk, drive, helped
@@ -55,13 +57,16 @@ class Workplace:
     sources: Sources
     run: str
     config: dict[str, object]
+    allow_remote: bool = False
 
 
 def open_workplace(
     policy: Policy,
     choice: Choice,
     setting: Setting | None = None,
+    *,
     release: str | None = None,
+    allow_remote: bool = False,
     say: Callable[[str], None] = say_on_stderr,
 ) -> Workplace:
     """Opens classification, search and engine, building what has not been built yet."""
@@ -71,6 +76,7 @@ def open_workplace(
     config: dict[str, object] = {
         "clhcode": __version__,
         "engine": choice.name,
+        "model": choice.model,
         "policy": policy.name,
         "without": sorted(policy.without),
         "setting": setting,
@@ -79,9 +85,13 @@ def open_workplace(
         "files": [Path(file.path).name for file in sources.files()],
         "sources": key,
     }
+    engine = start_engine(choice, finder)
+    if isinstance(engine, Speaking):
+        # The same model behind another address is the same run.
+        config["model"], config["prompts"] = engine.model, fingerprint()
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     tools = Tools(store, finder, policy, setting)
-    return Workplace(tools, start_engine(choice, finder), choice, sources, run, config)
+    return Workplace(tools, engine, choice, sources, run, config, allow_remote)
 
 
 def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
@@ -117,6 +127,7 @@ def run_stages(
             golds.append(row.gold)
             encounter = row.encounter
             _check_ready(encounter, stages[0], place.tools)
+            _check_private(encounter, place)
             talk = _guarded(encounter, stages, place)
             if oracle and isinstance(row.gold, list):
                 talk = helped(talk, Oracle(row.gold, oracle).answer)
@@ -171,3 +182,13 @@ def _check_ready(encounter: Encounter, first: Agent, tools: Tools) -> None:
     verdicts = [c.verdict for condition in coded for c in condition.candidates or ()]
     if first == "assign" and None in verdicts:
         raise UserError(f"{here} has candidates without a verdict: run `clh verify` first")
+
+
+def _check_private(encounter: Encounter, place: Workplace) -> None:
+    """Refuses to send the text of a credentialed data set to another machine."""
+    known = DATASETS.get(encounter.dataset or "")
+    if place.choice.remote and known and known.credentialed and not place.allow_remote:
+        raise UserError(
+            f"{known.title} is credentialed: its text may not leave for {place.choice.model}"
+            " (--allow-remote if your agreement covers that server)"
+        )

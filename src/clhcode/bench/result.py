@@ -16,7 +16,7 @@ from clhcode.errors import UserError
 
 FORMAT = "clh-result-1"
 RUN = (
-    *("clhcode", "engine", "oracle", "without", "candidates", "seeds", "run"),
+    *("clhcode", "engine", "model", "prompts", "oracle", "without", "candidates", "seeds", "run"),
     *("classification", "tabular", "space", "predictions"),
 )
 """What is told of a run."""

@@ -115,6 +115,8 @@ def run(
     about = {
         "clhcode": __version__,
         "engine": asked.baseline or place.choice.name,
+        "model": None if asked.baseline else place.config["model"],
+        "prompts": None if asked.baseline else place.config.get("prompts"),
         "oracle": list(asked.oracle),
         "without": sorted(place.tools.policy.without),
         "candidates": asked.candidates,

@@ -70,6 +70,14 @@ _method = decorated(
         help="`rules`; `oracle` answers from gold, for all agents or for one.",
     ),
     click.option(
+        "--model", metavar="URL", help="A server that speaks the OpenAI API, for the judging."
+    ),
+    click.option(
+        "--allow-remote",
+        is_flag=True,
+        help="Credentialed text may be sent to another machine.",
+    ),
+    click.option(
         "--baseline",
         type=click.Choice(("frequent", "dictionary", "tfidf")),
         help="A baseline in place of the agents.",
@@ -183,7 +191,9 @@ def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
         _seeds(options["seeds"]),
     )
     rows = _rows(chosen.table, data)
-    place = open_workplace(policy, choose_engine(engine), setting, options["release"])
+    choice = choose_engine(engine, options["model"])
+    release, remote = options["release"], options["allow_remote"]
+    place = open_workplace(policy, choice, setting, release=release, allow_remote=remote)
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return asked, ground(asked, rows, place), place

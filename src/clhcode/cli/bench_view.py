@@ -102,12 +102,13 @@ def _protocol(result: Result, asked: Asked) -> Iterator[Line]:
         f"{told.label_space} · {mapped}",
     )
     oracle = f" · gold answers for {', '.join(run['oracle'])}" if run["oracle"] else ""
+    model = f" {run['model']}" if run["model"] else ""
     without = f" · without {', '.join(run['without'])}" if run["without"] else ""
     given = f" · candidates {run['candidates']}" if run["candidates"] else ""
     yield _line(
         "",
         f"level {told.level} · policy {told.policy} · setting {told.setting or 'of each encounter'}"
-        f" · {told.release} · engine {run['engine']}{oracle}{without}{given}",
+        f" · {told.release} · engine {run['engine']}{model}{oracle}{without}{given}",
     )
     if not told.label_space.startswith("all"):
         yield _line(

@@ -83,7 +83,15 @@ judging: Callable[[F], F] = decorated(
         help="Overrides the encounter's own; without either, outpatient.",
     ),
     released,
-    click.option("--engine", help="What does the judging: `rules`."),
+    click.option(
+        "--model", metavar="URL", help="A server that speaks the OpenAI API, for the judging."
+    ),
+    click.option("--engine", help="What does the judging: `rules`; by --model otherwise."),
+    click.option(
+        "--allow-remote",
+        is_flag=True,
+        help="Credentialed text may be sent to another machine.",
+    ),
     click.option(
         "--without",
         type=click.Choice(WORKS),

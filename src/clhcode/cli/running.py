@@ -16,7 +16,14 @@ import click
 
 from clhcode.cli.console import visible
 from clhcode.cli.options import policy_of
-from clhcode.errors import DONE, SOME_ROWS_FAILED, StoppedError, UserError
+from clhcode.errors import (
+    DONE,
+    SOME_ROWS_FAILED,
+    EngineGoneError,
+    StoppedError,
+    UnfinishedError,
+    UserError,
+)
 from clhcode.records import Setting
 from clhcode.tasks import Agent
 
@@ -52,7 +59,9 @@ class Job:
     policy: str
     setting: str | None
     release: str | None
+    model: str | None
     engine: str | None
+    allow_remote: bool
     without: tuple[str, ...]
     workers: int
     into_pipe: Shown
@@ -70,7 +79,7 @@ def execute(job: Job) -> int:
     place = _open(job)
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     if format_ != "text":
-        engine = f"{place.choice.name} ({place.choice.reason})"
+        engine = f"{place.choice.describe()} ({place.choice.reason})"
         _note(f"{place.sources.describe()} · {engine} · {job.policy}")
     if _resumable(job) and format_ != "text":
         return _report(_to_file(job, format_, source, place))
@@ -100,7 +109,10 @@ def _open(job: Job) -> Workplace:
 
     policy = policy_of(job.policy, job.without)
     setting = cast("Setting | None", job.setting)
-    place = open_workplace(policy, choose_engine(job.engine), setting, job.release)
+    choice = choose_engine(job.engine, job.model)
+    place = open_workplace(
+        policy, choice, setting, release=job.release, allow_remote=job.allow_remote
+    )
     # Rows hold no cycles, so looking for them at every 700th object is time lost.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -144,6 +156,11 @@ def _to_file(job: Job, format_: Format, source: Source, place: Workplace) -> Tal
         except KeyboardInterrupt:
             raise StoppedError(
                 f"stopped; {tell.rows:,} rows are safe in {job.output}.parts,"
+                " the same command goes on from there"
+            ) from None
+        except EngineGoneError as error:
+            raise UnfinishedError(
+                f"{error}; {tell.rows:,} rows are safe in {job.output}.parts,"
                 " the same command goes on from there"
             ) from None
         except OSError as error:
@@ -230,7 +247,8 @@ def _report(total: Tally) -> int:
         _note(f"{total.failed:,} of {total.rows:,} rows failed: see their `errors`")
         return SOME_ROWS_FAILED
     if total.faults:
-        _note(f"{total.faults:,} questions got no usable answer: see `errors`")
+        questions = "question" if total.faults == 1 else "questions"
+        _note(f"{total.faults:,} {questions} got no usable answer: see `errors`")
     return DONE
 
 
