@@ -5,11 +5,13 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai_server import serving
 
 from clhcode.agents.tools import Tools
 from clhcode.agents.verify import ACCEPTED
 from clhcode.pipeline import Workplace, code, run_stages
 from clhcode.records import FRAGMENTS, Encounter, Note, Span, quoted
+from clhcode.runtime.openai import OpenAIEngine, Speech
 from clhcode.runtime.pick import Choice
 from clhcode.runtime.rules import RulesEngine
 from clhcode.runtime.scripted import ScriptedEngine
@@ -50,7 +52,23 @@ def scripted(finder, tasks):
     )
 
 
-ENGINES = {"rules": lambda finder, tasks: RulesEngine(finder), "scripted": scripted}
+def served(finder, tasks):
+    """A language model behind the stand-in of a server."""
+    return OpenAIEngine(SERVER.url, Speech(attempts=2, pause=0.01))
+
+
+ENGINES = {
+    "rules": lambda finder, tasks: RulesEngine(finder),
+    "scripted": scripted,
+    "openai": served,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server():
+    global SERVER
+    with serving() as SERVER:
+        yield
 
 
 @pytest.fixture(params=ENGINES)

@@ -32,6 +32,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WARM = 4_096
 """Encounters whose notes are taken to be in the server's cache."""
 _RETRIED = (429, 500, 502, 503, 504)
+_UNKNOWN = (400, 422, 500)
+"""What servers answer to a form of schema that they do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class OpenAIEngine:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._retry = urllib3.Retry(
+            total=self._speech.attempts - 1,
             status_forcelist=_RETRIED,
             allowed_methods=None,
             backoff_factor=self._speech.pause,
@@ -89,7 +92,7 @@ class OpenAIEngine:
         # Notes by identity, kept so that the identity stays theirs; what waits for them.
         self._warm: OrderedDict[int, tuple[tuple[Note, ...], deque[tuple[int, Task]] | None]]
         self._warm = OrderedDict()
-        self._form = "json_schema"
+        self._form: str | None = None
 
     def submit(self, ticket: int, task: Task) -> None:
         with self._lock:
@@ -143,15 +146,7 @@ class OpenAIEngine:
             "seed": self._speech.seed,
             "max_tokens": self._speech.most_tokens,
         }
-        form = self._form
-        status, data = self._post({**body, "response_format": self._format(task, form)})
-        if status not in (200, 401, 403, 404) and form == "json_schema":
-            # llama.cpp's Python server knows the schema by another name.
-            status, data = self._post(
-                {**body, "response_format": self._format(task, "json_object")}
-            )
-            if status == 200:
-                self._form = "json_object"
+        status, data = self._formed(task, body)
         if status in (401, 403, 404):
             raise EngineGoneError(f"{self._url}: answers {status}: {_ADVICE[status]}")
         if status != 200:
@@ -163,6 +158,23 @@ class OpenAIEngine:
             return Fault("ill-formed", "the server's answer is not of the OpenAI API")
         return read(task, text, finish)
 
+    def _formed(self, task: Task, body: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Sends a question with its schema, in the form that the server knows.
+
+        llama.cpp's Python server knows a schema by another name, and answers 500 to the usual.
+        """
+        if self._form is not None:
+            return self._post({**body, "response_format": self._format(task, self._form)})
+        first, second = ("json_schema", "json_object")
+        usual = {**body, "response_format": self._format(task, first)}
+        status, data = self._post(usual, tuple(s for s in _RETRIED if s not in _UNKNOWN))
+        if status in _UNKNOWN:
+            status, data = self._post({**body, "response_format": self._format(task, second)})
+            first = second
+        if status == 200:
+            self._form = first
+        return status, data
+
     def _format(self, task: Task, form: str) -> dict[str, Any]:
         if form == "json_object":
             return {"type": "json_object", "schema": schema(task)}
@@ -171,7 +183,7 @@ class OpenAIEngine:
 
     def _first_model(self) -> str:
         # A server that is not there at the start will not come while one waits.
-        status, data = self._send("GET", "/models", None, attempts=1)
+        status, data = self._send("GET", "/models", None, self._retry.new(total=0))
         if status != 200:
             advice = _ADVICE.get(status, "no list of models")
             raise EngineGoneError(f"{self._url}: answers {status}: {advice}")
@@ -180,21 +192,22 @@ class OpenAIEngine:
         except (ValueError, KeyError, IndexError, TypeError):
             raise EngineGoneError(f"{self._url}: serves no model") from None
 
-    def _post(self, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        return self._send("POST", "/chat/completions", orjson.dumps(body))
+    def _post(
+        self, body: Mapping[str, Any], retried: tuple[int, ...] = _RETRIED
+    ) -> tuple[int, bytes]:
+        retry = self._retry.new(status_forcelist=retried)
+        return self._send("POST", "/chat/completions", orjson.dumps(body), retry)
 
     def _send(
-        self, method: str, path: str, body: bytes | None, attempts: int | None = None
+        self, method: str, path: str, body: bytes | None, retry: urllib3.Retry
     ) -> tuple[int, bytes]:
-        tried = attempts or self._speech.attempts
-        retry = self._retry.new(total=tried - 1)
         try:
             answer = self._http.request(
                 method, f"{self._url}{path}", body=body, headers=self._headers, retries=retry
             )
         except urllib3.exceptions.HTTPError as error:
             cause = getattr(error, "reason", None) or error
-            times = "1 attempt" if tried == 1 else f"{tried} attempts"
+            times = f"{self._speech.attempts} attempts" if retry.total else "1 attempt"
             raise EngineGoneError(
                 f"{self._url}: no answer after {times} ({type(cause).__name__})"
             ) from None

@@ -109,9 +109,10 @@ def test_a_fault_costs_its_question_only(server):
     assert "of bad" not in "".join(r.message for r in found if isinstance(r, Fault))
 
 
-def test_a_server_that_knows_the_schema_by_another_name(server):
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_server_that_knows_the_schema_by_another_name(server, status):
     def before(_, body):
-        return (422, {}, b"") if body["response_format"]["type"] == "json_schema" else None
+        return (status, {}, b"") if body["response_format"]["type"] == "json_schema" else None
 
     server.before = before
     about = notes("a")
