@@ -83,6 +83,7 @@ class Choose:
         phrase: The condition in words; empty for the whole encounter (step `set`).
         evidence: Where the condition stands in `notes`.
         several: Whether more than one option may be chosen. None always may.
+        guidance: What the Official Guidelines say of it, in their words or in ours.
     """
 
     agent: Agent
@@ -93,14 +94,22 @@ class Choose:
     options: tuple[Option, ...]
     several: bool
     setting: Setting = "outpatient"
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The answer to `Choose`: 1-based numbers, best first, and their probabilities."""
+    """The answer to `Choose`: 1-based numbers, best first.
+
+    Attributes:
+        confidence: The probability of each chosen number among all options.
+        scores: Log-likelihood of every option in the options' order, by the model alone;
+            only from engines that score.
+    """
 
     numbers: tuple[int, ...]
     confidence: tuple[float, ...] | None = None
+    scores: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
