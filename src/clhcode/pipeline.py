@@ -6,7 +6,7 @@ import hashlib
 import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -22,14 +22,14 @@ from clhcode.errors import UserError
 from clhcode.icd.sources import Sources, choose
 from clhcode.icd.store import open_store, say_on_stderr
 from clhcode.policy import Policy
-from clhcode.records import Encounter, Failure, Setting
+from clhcode.records import Encounter, Failure, Setting, Turn
 from clhcode.runtime.oracle import Oracle
-from clhcode.runtime.pick import Choice, start_engine
-from clhcode.runtime.speak import Speaking, fingerprint
+from clhcode.runtime.pick import Setup, model_names, start_engine, used
+from clhcode.runtime.speak import fingerprint
 from clhcode.search.find import open_finder
 from clhcode.table.convert import Row
-from clhcode.talk import Engine, Talk, drive, helped
-from clhcode.tasks import AGENTS, Agent
+from clhcode.talk import Engine, Reply, Talk, drive, helped, overheard
+from clhcode.tasks import AGENTS, Agent, Extract, Fault, Task
 
 LONGEST = 1_000_000
 """Characters of a note that is read; what is longer is no note but a file gone wrong."""
@@ -53,16 +53,27 @@ class Workplace:
 
     tools: Tools
     engine: Engine
-    choice: Choice
+    setup: Setup
     sources: Sources
     run: str
     config: dict[str, object]
     allow_remote: bool = False
 
+    def close(self) -> None:
+        """Frees what the engine holds, and keeps with the configuration what it cost."""
+        if (usage := self.usage()) is not None:
+            self.config["usage"] = usage
+        if (close := getattr(self.engine, "close", None)) is not None:
+            close()
+
+    def usage(self) -> list[dict[str, object]] | None:
+        """What the models cost so far, one entry a model; None without one."""
+        return used(self.engine) or None
+
 
 def open_workplace(
     policy: Policy,
-    choice: Choice,
+    setup: Setup,
     setting: Setting | None = None,
     *,
     release: str | None = None,
@@ -75,8 +86,8 @@ def open_workplace(
     finder = open_finder(store, key, say)
     config: dict[str, object] = {
         "clhcode": __version__,
-        "engine": choice.name,
-        "model": choice.model,
+        "engine": setup.named(),
+        "model": None,
         "policy": policy.name,
         "without": sorted(policy.without),
         "setting": setting,
@@ -85,13 +96,17 @@ def open_workplace(
         "files": [Path(file.path).name for file in sources.files()],
         "sources": key,
     }
-    engine = start_engine(choice, finder)
-    if isinstance(engine, Speaking):
+    engine = start_engine(setup, finder)
+    if setup.speaks:
         # The same model behind another address is the same run.
-        config["model"], config["prompts"] = engine.model, fingerprint()
+        config["model"] = model_names(engine)
+        config |= {"agents": {agent: setup.choices[agent].name for agent in AGENTS}}
+        config["prompts"] = fingerprint({a: m.prompt for a, m in setup.manners.items()})
+        config |= {"manners": {a: asdict(setup.manners[a]) for a in AGENTS}}
+        config["context"] = setup.context
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     tools = Tools(store, finder, policy, setting)
-    return Workplace(tools, engine, choice, sources, run, config, allow_remote)
+    return Workplace(tools, engine, setup, sources, run, config, allow_remote)
 
 
 def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
@@ -105,7 +120,7 @@ def run_stages(
     rows: Iterable[Row],
     stages: Sequence[Agent],
     place: Workplace,
-    width: int = 64,
+    width: int | None = None,
     oracle: Collection[Agent] = (),
 ) -> Iterator[Row]:
     """Takes rows through stages, in order; `gold` passes by and no agent looks at it.
@@ -114,7 +129,7 @@ def run_stages(
         rows: Consumed as a stream.
         stages: The agents, in order.
         place: Tools and engine.
-        width: Encounters in flight at a time.
+        width: Encounters in flight at a time; what the engine likes best otherwise.
         oracle: Agents whose questions the row's gold answers in place of the engine.
 
     Raises:
@@ -133,7 +148,8 @@ def run_stages(
                 talk = helped(talk, Oracle(row.gold, oracle).answer)
             yield talk
 
-    for encounter in drive(talks(), place.engine, width):
+    best = getattr(place.engine, "width", 64) if width is None else width
+    for encounter in drive(talks(), place.engine, best):
         yield Row(encounter, golds.popleft())
 
 
@@ -141,6 +157,12 @@ def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) ->
     """One row's talk. A bug in a stage costs the row, which says so, and no other."""
     if any(error.stage == "read" for error in encounter.errors):
         stages = ()
+    turns: list[Turn] = []
+
+    def hear(task: Task, reply: Reply) -> None:
+        if (turn := _turn(task, reply)) is not None:
+            turns.append(turn)
+
     longest = max((len(note.text) for note in encounter.notes), default=0)
     for stage in stages:
         if not _may_run(encounter, stage):
@@ -151,7 +173,8 @@ def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) ->
             encounter = replace(encounter, errors=(*encounter.errors, failure))
             break
         try:
-            encounter = yield from STAGES[stage](encounter, place.tools)
+            talk = STAGES[stage](encounter, place.tools)
+            encounter = yield from overheard(talk, hear) if place.setup.keep_raw else talk
         except Exception as error:
             # The exception's own text may quote the note: its type and place must do.
             at = traceback.extract_tb(error.__traceback__)[-1]
@@ -160,7 +183,18 @@ def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) ->
             encounter = replace(encounter, errors=(*encounter.errors, failure))
             break
     runs = dict.fromkeys((*encounter.runs, place.run))
+    if place.setup.keep_raw:
+        encounter = replace(encounter, transcript=(*(encounter.transcript or ()), *turns))
     return replace(encounter, runs=tuple(runs))
+
+
+def _turn(task: Task, reply: Reply) -> Turn | None:
+    """What was said of a question, where words were."""
+    if isinstance(reply, Fault):
+        step = "extract" if isinstance(task, Extract) else task.step
+        return Turn(task.agent, step, reply.raw) if reply.raw else None
+    said = reply.said
+    return Turn(task.agent, said.question, said.answer, said.thought) if said else None
 
 
 def _may_run(encounter: Encounter, stage: Agent) -> bool:
@@ -187,8 +221,9 @@ def _check_ready(encounter: Encounter, first: Agent, tools: Tools) -> None:
 def _check_private(encounter: Encounter, place: Workplace) -> None:
     """Refuses to send the text of a credentialed data set to another machine."""
     known = DATASETS.get(encounter.dataset or "")
-    if place.choice.remote and known and known.credentialed and not place.allow_remote:
+    away = place.setup.remote
+    if away and known and known.credentialed and not place.allow_remote:
         raise UserError(
-            f"{known.title} is credentialed: its text may not leave for {place.choice.model}"
+            f"{known.title} is credentialed: its text may not leave for {away.model}"
             " (--allow-remote if your agreement covers that server)"
         )

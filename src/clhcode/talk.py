@@ -74,6 +74,20 @@ def helped(talk: Talk[T], known: Callable[[Task], Reply | None]) -> Talk[T]:
         return result
 
 
+def overheard(talk: Talk[T], hear: Callable[[Task, Reply], None]) -> Talk[T]:
+    """The same talk, but `hear` is told of each question with what came back."""
+    try:
+        tasks = next(talk)
+        while True:
+            replies = yield tasks
+            for task, reply in zip(tasks, replies, strict=True):
+                hear(task, reply)
+            tasks = talk.send(replies)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
 @dataclass(slots=True)
 class _Seat:
     """A talk in flight: the tickets it waits for and the answers so far."""

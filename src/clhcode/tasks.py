@@ -6,7 +6,7 @@ Codes are only ever chosen from a list, so no engine can make one up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from clhcode.records import Assertion, Note, Setting, Span
@@ -42,10 +42,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What was said to and by a language model; quotes notes."""
+
+    question: str
+    answer: str
+    thought: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """The answer to `Extract`, in reading order."""
 
     findings: tuple[Finding, ...]
+    said: Said | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class Chosen:
     numbers: tuple[int, ...]
     confidence: tuple[float, ...] | None = None
     scores: tuple[float, ...] | None = None
+    said: Said | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from clhcode.agents.tools import Tools
 from clhcode.agents.verify import ACCEPTED
 from clhcode.pipeline import Workplace, code, run_stages
 from clhcode.records import FRAGMENTS, Encounter, Note, Span, quoted
-from clhcode.runtime.openai import OpenAIEngine, Speech
-from clhcode.runtime.pick import Choice
+from clhcode.runtime.openai import ServedModel, Speech
+from clhcode.runtime.pick import rules_only
 from clhcode.runtime.rules import RulesEngine
 from clhcode.runtime.scripted import ScriptedEngine
+from clhcode.runtime.text import TextEngine
 from clhcode.table.convert import Row
 from clhcode.talk import drive
 from clhcode.tasks import AGENTS, Choose, Chosen, Extract, Extracted, Fault, Finding, Option
@@ -54,7 +55,7 @@ def scripted(finder, tasks):
 
 def served(finder, tasks):
     """A language model behind the stand-in of a server."""
-    return OpenAIEngine(SERVER.url, Speech(attempts=2, pause=0.01))
+    return TextEngine(ServedModel(SERVER.url, Speech(attempts=2, pause=0.01)))
 
 
 ENGINES = {
@@ -218,7 +219,7 @@ def test_places_an_engine_gives_hold_its_quotes(start):
 
 def workplace(finder, sources, engine):
     tools = Tools(finder.store, finder)
-    return Workplace(tools, engine, Choice("test", "as asked"), sources, "run-1", {})
+    return Workplace(tools, engine, rules_only(), sources, "run-1", {})
 
 
 @pytest.mark.parametrize("stages", [AGENTS, AGENTS[:1], AGENTS[:2], AGENTS[:3]])

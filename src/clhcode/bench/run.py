@@ -114,9 +114,11 @@ def run(
     }
     about = {
         "clhcode": __version__,
-        "engine": asked.baseline or place.choice.name,
+        "engine": asked.baseline or place.setup.named(),
         "model": None if asked.baseline else place.config["model"],
         "prompts": None if asked.baseline else place.config.get("prompts"),
+        "manners": None if asked.baseline else place.config.get("manners"),
+        "usage": place.usage(),
         "oracle": list(asked.oracle),
         "without": sorted(place.tools.policy.without),
         "candidates": asked.candidates,

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clhcode.cli.models import wishes_of
 from clhcode.cli.options import Examples, in_and_out, judging
 from clhcode.cli.running import Job, execute
 from clhcode.tasks import Agent
@@ -17,7 +18,8 @@ def _agent(name: Agent, about: str, examples: tuple[str, ...]) -> click.Command:
     @judging
     @in_and_out
     def command(source: str, **options: Any) -> int:
-        return execute(Job(source, (name,), into_pipe="arrow", **options))
+        wishes = wishes_of(options, options["output"])
+        return execute(Job(source, (name,), wishes, into_pipe="arrow", **options))
 
     return command
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from clhcode.cli.models import thinking, usage_lines, wishes_of
 from clhcode.cli.options import Examples, decorated, policy_of, released
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.policy import POLICIES, WORKS
@@ -63,20 +64,7 @@ _protocol = decorated(
     released,
 )
 _method = decorated(
-    click.option(
-        "--engine",
-        multiple=True,
-        metavar="[AGENT=]ENGINE",
-        help="`rules`; `oracle` answers from gold, for all agents or for one.",
-    ),
-    click.option(
-        "--model", metavar="URL", help="A server that speaks the OpenAI API, for the judging."
-    ),
-    click.option(
-        "--allow-remote",
-        is_flag=True,
-        help="Credentialed text may be sent to another machine.",
-    ),
+    thinking,
     click.option(
         "--baseline",
         type=click.Choice(("frequent", "dictionary", "tfidf")),
@@ -148,8 +136,13 @@ def bench(
     if old:
         asked, on, result = _rescored(old, **options)
     else:
-        asked, on, place = _ground(**options)
-        result = _run(asked, on, place)
+        asked, on, place = _ground(output, **options)
+        try:
+            result = _run(asked, on, place)
+            for line in usage_lines(place.usage()):
+                click.echo(line, err=True)
+        finally:
+            place.close()
     if output:
         from clhcode.bench.result import write
 
@@ -166,17 +159,18 @@ def bench(
     return _judged(result.figures["metrics"], floors)
 
 
-def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
+def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, Workplace]:
     from clhcode.bench.run import Asked, ground
     from clhcode.datasets.registry import dataset, own
     from clhcode.pipeline import open_workplace
-    from clhcode.runtime.pick import choose_engine
+    from clhcode.runtime.setup import setup_of
 
     name, data = options["dataset"], options["data"]
     if name is None and data is None:
         raise UserError("give --dataset NAME, or --data with a table of your own")
     chosen = own(data) if name is None else dataset(name)
-    engine, oracle = _engines(options["engine"])
+    options["engine"], oracle = _engines(options["engine"])
+    setup = setup_of(wishes_of(options, output))
     policy = policy_of(options["policy"] or chosen.policy, options["without"])
     setting = cast("Setting | None", options["setting"])
     asked = Asked(
@@ -191,9 +185,8 @@ def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
         _seeds(options["seeds"]),
     )
     rows = _rows(chosen.table, data)
-    choice = choose_engine(engine, options["model"])
     release, remote = options["release"], options["allow_remote"]
-    place = open_workplace(policy, choice, setting, release=release, allow_remote=remote)
+    place = open_workplace(policy, setup, setting, release=release, allow_remote=remote)
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return asked, ground(asked, rows, place), place
@@ -256,9 +249,9 @@ def _run(asked: Asked, on: Ground, place: Workplace) -> Result:
         return run(asked, on, place, bar.update)
 
 
-def _engines(given: tuple[str, ...]) -> tuple[str | None, tuple[Agent, ...]]:
-    """The engine for all, and the agents that gold answers for."""
-    engine: str | None = None
+def _engines(given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Agent, ...]]:
+    """What is said of other engines, and the agents that gold answers for."""
+    others: list[str] = []
     oracle: list[Agent] = []
     for text in given:
         agent, equals, name = text.rpartition("=")
@@ -266,11 +259,9 @@ def _engines(given: tuple[str, ...]) -> tuple[str | None, tuple[Agent, ...]]:
             raise UserError(f"--engine {text}: no agent `{agent}`: {', '.join(AGENTS)}")
         if name == "oracle":
             oracle += [cast("Agent", agent)] if equals else AGENTS
-        elif equals:
-            raise UserError(f"--engine {text}: by agent there is only `oracle`")
         else:
-            engine = name
-    return engine, tuple(agent for agent in AGENTS if agent in oracle)
+            others.append(text)
+    return tuple(others), tuple(agent for agent in AGENTS if agent in oracle)
 
 
 def _candidates(text: str | None) -> str | None:

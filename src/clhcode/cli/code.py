@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clhcode.cli.models import wishes_of
 from clhcode.cli.options import Examples, in_and_out, judging
 from clhcode.cli.running import Job, execute
 from clhcode.errors import UserError
@@ -38,4 +39,5 @@ def code(source: str | None, *, demo: bool, explain: bool, **options: Any) -> in
         from clhcode.datasets.demo import demo_file
 
         source = str(demo_file())
-    return execute(Job(str(source), AGENTS, into_pipe="jsonl", explain=explain, **options))
+    wishes = wishes_of(options, options["output"])
+    return execute(Job(str(source), AGENTS, wishes, into_pipe="jsonl", explain=explain, **options))

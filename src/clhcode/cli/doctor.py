@@ -28,6 +28,7 @@ def doctor(*, release: str | None) -> None:
     from clhcode.icd.store import open_store
     from clhcode.places import cache_home
     from clhcode.runtime.pick import choose_engine
+    from clhcode.runtime.probe import probe
     from clhcode.search.find import open_finder
 
     def say(name: str, value: str) -> None:
@@ -38,6 +39,9 @@ def doctor(*, release: str | None) -> None:
     say("installed", ", ".join(f"{name} {version(name)}" for name in base))
     choice = choose_engine(None)
     say("engine", f"{choice.name} ({choice.reason})")
+    found = probe()
+    here = {"llama.cpp": found.llamacpp, "vLLM": found.vllm, "a CUDA device": found.cuda}
+    say("models", " · ".join(f"{'' if there else 'no '}{name}" for name, there in here.items()))
     say("data", str(sources.home()))
     for file in [*sources.fetched(), sources.packaged()]:
         say("", f"{file.kind} FY{file.release}  {file.path}")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from clhcode.cli.models import thinking
 from clhcode.policy import POLICIES, WORKS, Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,15 +84,7 @@ judging: Callable[[F], F] = decorated(
         help="Overrides the encounter's own; without either, outpatient.",
     ),
     released,
-    click.option(
-        "--model", metavar="URL", help="A server that speaks the OpenAI API, for the judging."
-    ),
-    click.option("--engine", help="What does the judging: `rules`; by --model otherwise."),
-    click.option(
-        "--allow-remote",
-        is_flag=True,
-        help="Credentialed text may be sent to another machine.",
-    ),
+    thinking,
     click.option(
         "--without",
         type=click.Choice(WORKS),

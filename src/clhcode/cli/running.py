@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from clhcode.cli.console import visible
+from clhcode.cli.models import usage_lines
 from clhcode.cli.options import policy_of
 from clhcode.errors import (
     DONE,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from clhcode.pipeline import Workplace
+    from clhcode.runtime.setup import Wishes
     from clhcode.table.convert import Row
     from clhcode.table.read import Source
     from clhcode.table.tally import Tally
@@ -52,6 +54,7 @@ class Job:
 
     source: str
     stages: tuple[Agent, ...]
+    wishes: Wishes
     output: Path | None
     format_: Shown | None
     text_column: str
@@ -59,8 +62,6 @@ class Job:
     policy: str
     setting: str | None
     release: str | None
-    model: str | None
-    engine: str | None
     allow_remote: bool
     without: tuple[str, ...]
     workers: int
@@ -70,19 +71,25 @@ class Job:
 
 def execute(job: Job) -> int:
     """Runs the job and returns the exit code."""
+    format_ = _format(job)
+    place = _open(job)
+    try:
+        return _execute(job, format_, place)
+    finally:
+        place.close()
+
+
+def _execute(job: Job, format_: Shown, place: Workplace) -> int:
     from clhcode.pipeline import run_stages
     from clhcode.table.read import read
     from clhcode.table.tally import Tally, tally_of
     from clhcode.table.write import open_writer
 
-    format_ = _format(job)
-    place = _open(job)
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     if format_ != "text":
-        engine = f"{place.choice.describe()} ({place.choice.reason})"
-        _note(f"{place.sources.describe()} · {engine} · {job.policy}")
+        _note(f"{place.sources.describe()} · {place.setup.describe()} · {job.policy}")
     if _resumable(job) and format_ != "text":
-        return _report(_to_file(job, format_, source, place))
+        return _report(_to_file(job, format_, source, place), place)
     total = Tally()
 
     def counted(rows: Iterable[Row]) -> Iterator[Row]:
@@ -99,19 +106,18 @@ def execute(job: Job) -> int:
         with open_writer(target, format_, {**source.runs, place.run: place.config}) as writer:
             for pack in packs(rows):
                 writer.write(pack)
-    return _report(total)
+    return _report(total, place)
 
 
 def _open(job: Job) -> Workplace:
     """The workplace of a job; also what each worker of it calls."""
     from clhcode.pipeline import open_workplace
-    from clhcode.runtime.pick import choose_engine
+    from clhcode.runtime.setup import setup_of
 
     policy = policy_of(job.policy, job.without)
     setting = cast("Setting | None", job.setting)
-    choice = choose_engine(job.engine, job.model)
     place = open_workplace(
-        policy, choice, setting, release=job.release, allow_remote=job.allow_remote
+        policy, setup_of(job.wishes), setting, release=job.release, allow_remote=job.allow_remote
     )
     # Rows hold no cycles, so looking for them at every 700th object is time lost.
     gc.freeze()
@@ -242,7 +248,9 @@ def packs(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield pack
 
 
-def _report(total: Tally) -> int:
+def _report(total: Tally, place: Workplace) -> int:
+    for line in usage_lines(place.usage()):
+        _note(line)
     if total.failed:
         _note(f"{total.failed:,} of {total.rows:,} rows failed: see their `errors`")
         return SOME_ROWS_FAILED
@@ -257,7 +265,7 @@ def _show(rows: Iterable[Row], job: Job, place: Workplace) -> None:
     from clhcode.cli.views import Header, encounter_view
 
     out = console(plain=job.plain)
-    stood_on = (place.sources.describe(), place.choice.name)
+    stood_on = (place.sources.describe(), place.setup.named())
     began = time.perf_counter()
     for row in rows:
         path, name = Path(job.source), row.encounter.encounter_id

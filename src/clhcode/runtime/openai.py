@@ -1,6 +1,6 @@
 """Any server that speaks the OpenAI API: vLLM's, llama.cpp's, a hosted one.
 
-Questions are sent by a few threads; of an encounter's first questions one goes ahead alone, so
+Requests are sent by a few threads; of an encounter's first requests one goes ahead alone, so
 that the others find the notes in the server's prefix cache. Attempts after 429, 5xx and broken
 connections are urllib3's, with its backoff and Retry-After.
 """
@@ -13,24 +13,25 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 import urllib3
 
-from clhcode.errors import EngineGoneError
-from clhcode.records import Note
-from clhcode.runtime.speak import messages, read, schema
-from clhcode.talk import Reply
-from clhcode.tasks import Fault, Task
+from clhcode.errors import EngineGoneError, UserError
+from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
+from clhcode.runtime.template import messages, spoken
+from clhcode.tasks import Fault
 
 KEYS = ("CLH_API_KEY", "OPENAI_API_KEY")
 """Where a key may stand; it is taken from nowhere else."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WARM = 4_096
-"""Encounters whose notes are taken to be in the server's cache."""
+"""Groups of prompts whose beginning is taken to be in the server's cache."""
+_LETTERS_A_TOKEN = 2.5
+"""An estimate from below, where no tokenizer is at hand."""
 _RETRIED = (429, 500, 502, 503, 504)
 _UNKNOWN = (400, 422, 500)
 """What servers answer to a form of schema that they do not know."""
@@ -38,22 +39,53 @@ _UNKNOWN = (400, 422, 500)
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """How a server is spoken to.
+    """How a server is spoken to; each a `--server NAME=VALUE`.
 
     Attributes:
-        side_by_side: Questions under way at a time.
+        model: Which of its models; the first it lists otherwise.
+        side_by_side: Requests under way at a time.
         seconds: How long an answer may take.
-        attempts: How often a question is sent at most.
+        attempts: How often a request is sent at most.
         pause: Seconds before the second attempt; each later pause is twice as long.
+        context: Tokens of prompt and answer, where the server does not say.
+        plain: The model has no chat template: plain completion.
+        key_header: The header that carries the key; `Authorization: Bearer` otherwise.
+        api_version: Sent as the parameter `api-version`.
+        tokens_field: What the bound of an answer is called.
+        reasoning_effort: For models that think by themselves.
     """
 
+    model: str = ""
     side_by_side: int = 8
     seconds: float = 300.0
     attempts: int = 6
     pause: float = 0.5
-    temperature: float = 0.0
-    seed: int = 1
-    most_tokens: int = 4_096
+    context: int = 0
+    plain: bool = False
+    key_header: str = ""
+    api_version: str = ""
+    tokens_field: str = "max_tokens"
+    reasoning_effort: str = ""
+
+
+def speech_of(given: Iterable[tuple[str, object]]) -> Speech:
+    """The manners of a server by name and value.
+
+    Raises:
+        UserError: There is no such name, or this is no value of it.
+    """
+    speech = Speech()
+    known = {f.name: type(getattr(speech, f.name)) for f in fields(Speech)}
+    for name, value in given:
+        if name not in known:
+            raise UserError(f"--server {name}: there are {', '.join(known)}")
+        text, kind = str(value), known[name]
+        try:
+            right: Any = text.lower() in ("1", "true", "yes") if kind is bool else kind(text)
+        except ValueError:
+            raise UserError(f"--server {name}={text}: not a number") from None
+        speech = replace(speech, **{name: right})
+    return speech
 
 
 def is_remote(url: str) -> bool:
@@ -61,8 +93,8 @@ def is_remote(url: str) -> bool:
     return urlsplit(url).hostname not in LOOPBACK
 
 
-class OpenAIEngine:
-    """An engine behind a URL such as `http://127.0.0.1:8000/v1`."""
+class ServedModel:
+    """A model behind a URL such as `http://127.0.0.1:8000/v1`."""
 
     def __init__(self, url: str, speech: Speech | None = None) -> None:
         """Asks the server which model it has.
@@ -73,8 +105,12 @@ class OpenAIEngine:
         self._url, self._speech = url.rstrip("/"), speech or Speech()
         key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
         self._headers = {"Content-Type": "application/json"}
-        if key:
+        if key and self._speech.key_header:
+            self._headers[self._speech.key_header] = key
+        elif key:
             self._headers["Authorization"] = f"Bearer {key}"
+        version = self._speech.api_version
+        self._query = "?" + urlencode({"api-version": version}) if version else ""
         self._retry = urllib3.Retry(
             total=self._speech.attempts - 1,
             status_forcelist=_RETRIED,
@@ -85,125 +121,209 @@ class OpenAIEngine:
         self._http = urllib3.PoolManager(
             maxsize=self._speech.side_by_side, timeout=self._speech.seconds
         )
-        self.model = self._first_model()
+        self.chat = not self._speech.plain
+        self.usage, self.width = Usage(), max(16, 2 * self._speech.side_by_side)
+        self.name, own = self._served_model()
+        self.context: int | None = self._speech.context or own
         self._threads = ThreadPoolExecutor(self._speech.side_by_side)
-        self._done: queue.SimpleQueue[tuple[int, Reply | EngineGoneError]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, Output | EngineGoneError]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        # Notes by identity, kept so that the identity stays theirs; what waits for them.
-        self._warm: OrderedDict[int, tuple[tuple[Note, ...], deque[tuple[int, Task]] | None]]
-        self._warm = OrderedDict()
+        # By group: what waits for its first prompt, or None once the server has read that.
+        self._warm: OrderedDict[int, deque[tuple[int, Request]] | None] = OrderedDict()
         self._form: str | None = None
 
-    def submit(self, ticket: int, task: Task) -> None:
+    @property
+    def rating(self) -> str:
+        """Servers rate whole texts, if at all."""
+        return "phrase"
+
+    def count(self, text: str) -> int:
+        return int(len(text) / _LETTERS_A_TOKEN)
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self.usage.requests += 1
+        group = _group(request)
         with self._lock:
-            _, waiting = self._warm.get(id(task.notes), (None, None))
+            waiting = self._warm.get(group)
             if waiting is not None:
-                waiting.append((ticket, task))
+                waiting.append((ticket, request))
                 return
-            if id(task.notes) not in self._warm:
-                self._warm[id(task.notes)] = (task.notes, deque())
+            if group not in self._warm:
+                self._warm[group] = deque()
                 if len(self._warm) > _WARM:
                     self._forget()
-        self._threads.submit(self._answer, ticket, task)
+        self._threads.submit(self._answer, ticket, request)
 
-    def ready(self) -> Iterable[tuple[int, Reply]]:
+    def ready(self) -> Iterable[tuple[int, Output]]:
         found = [self._done.get()]
         while not self._done.empty():
             found.append(self._done.get())
-        for ticket, reply in found:
-            if isinstance(reply, EngineGoneError):
-                self._threads.shutdown(wait=False, cancel_futures=True)
-                raise reply
-            yield ticket, reply
+        outputs = []
+        gone: EngineGoneError | None = None
+        for ticket, output in found:
+            if isinstance(output, EngineGoneError):
+                gone = output
+            else:
+                outputs.append((ticket, output))
+        if gone is not None:
+            if outputs:
+                # What has been answered is kept before the end is told.
+                self._done.put((-1, gone))
+                return outputs
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            raise gone
+        return outputs
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._http.clear()
 
     def _forget(self) -> None:
-        """Drops the oldest notes that nothing waits for."""
-        for key, (_, waiting) in self._warm.items():
+        """Drops the oldest group that nothing waits for."""
+        for key, waiting in self._warm.items():
             if waiting is None:
                 del self._warm[key]
                 return
 
-    def _answer(self, ticket: int, task: Task) -> None:
+    def _answer(self, ticket: int, request: Request) -> None:
         try:
-            reply: Reply | EngineGoneError = self._asked(task)
+            output: Output | EngineGoneError = (
+                self._rated(request) if isinstance(request, Rate) else self._written(request)
+            )
         except EngineGoneError as error:
-            reply = error
+            output = error
         except Exception as error:
-            # A thread's exception would be lost, and its question waited for in vain.
-            reply = EngineGoneError(f"{self._url}: {type(error).__name__}")
-        self._done.put((ticket, reply))
+            # A thread's exception would be lost, and its request waited for in vain.
+            output = EngineGoneError(f"{self._url}: {type(error).__name__}")
+        self._done.put((ticket, output))
+        group = _group(request)
         with self._lock:
-            notes, waiting = self._warm.get(id(task.notes), (task.notes, None))
-            self._warm[id(task.notes)] = (notes, None)
+            waiting = self._warm.get(group)
+            self._warm[group] = None
         for later in waiting or ():
             self._threads.submit(self._answer, *later)
 
-    def _asked(self, task: Task) -> Reply:
-        body = {
-            "model": self.model,
-            "messages": messages(task),
-            "temperature": self._speech.temperature,
-            "seed": self._speech.seed,
-            "max_tokens": self._speech.most_tokens,
-        }
-        status, data = self._formed(task, body)
-        if status in (401, 403, 404):
+    def _written(self, request: Write) -> Output:
+        sampling = request.sampling
+        plain = request.prompt.plain or not self.chat
+        body: dict[str, Any] = {"model": self.name, "seed": sampling.seed}
+        body["temperature"] = sampling.temperature
+        if sampling.top_p < 1.0:
+            body["top_p"] = sampling.top_p
+        # No part of OpenAI's own API, so sent only where asked for.
+        body |= {k: v for k in ("top_k", "min_p") if (v := getattr(sampling, k))}
+        body["max_tokens" if plain else self._speech.tokens_field] = request.most
+        if self._speech.reasoning_effort and not plain:
+            body["reasoning_effort"] = self._speech.reasoning_effort
+        if plain:
+            body["prompt"] = spoken(request.prompt, None)
+        else:
+            body["messages"] = _turns(request.prompt)
+        status, data = self._formed(request, body, "/completions" if plain else "/chat/completions")
+        if status in _ADVICE:
             raise EngineGoneError(f"{self._url}: answers {status}: {_ADVICE[status]}")
         if status != 200:
             return Fault("refused", f"the server answers {status}")
         try:
-            choice = orjson.loads(data)["choices"][0]
-            text, finish = choice["message"]["content"] or "", choice.get("finish_reason")
+            whole = orjson.loads(data)
+            choice = whole["choices"][0]
+            text = choice["text"] if plain else choice["message"]["content"] or ""
+            finish = choice.get("finish_reason") or "stop"
         except (ValueError, KeyError, IndexError, TypeError):
             return Fault("ill-formed", "the server's answer is not of the OpenAI API")
-        return read(task, text, finish)
+        self._count(whole.get("usage") or {})
+        return Written(text, finish)
 
-    def _formed(self, task: Task, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Sends a question with its schema, in the form that the server knows.
+    def _count(self, usage: Mapping[str, Any]) -> None:
+        sent = usage.get("prompt_tokens") or 0
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        with self._lock:
+            self.usage.sent += sent
+            self.usage.evaluated += sent - cached
+            self.usage.generated += usage.get("completion_tokens") or 0
+
+    def _rated(self, request: Rate) -> Output:
+        """By completion that echoes its prompt with the likelihood of each token."""
+        logs = []
+        for prompt, ending in zip(request.prompts, request.endings, strict=True):
+            text = spoken(prompt, None)
+            body = {
+                "model": self.name,
+                "prompt": text + ending,
+                "echo": True,
+                "logprobs": 1,
+                "max_tokens": 1,
+                "temperature": 0,
+            }
+            status, data = self._post("/completions", body)
+            try:
+                if status != 200:
+                    raise ValueError
+                whole = orjson.loads(data)
+                found = whole["choices"][0]["logprobs"]
+                places, each = found["text_offset"], found["token_logprobs"]
+                size = len(text) + len(ending)
+                own = [log for at, log in zip(places, each, strict=True) if len(text) <= at < size]
+                logs.append(float(sum(own)))
+            except (ValueError, KeyError, IndexError, TypeError):
+                raise EngineGoneError(
+                    f"{self._url}: it gives no likelihoods of a prompt: --choose generate"
+                ) from None
+            self._count(whole.get("usage") or {})
+        return Rated(tuple(logs))
+
+    def _formed(self, request: Write, body: Mapping[str, Any], path: str) -> tuple[int, bytes]:
+        """Sends a request with its schema, in the form that the server knows.
 
         llama.cpp's Python server knows a schema by another name, and answers 500 to the usual.
         """
+        if request.schema is None:
+            return self._post(path, body)
         if self._form is not None:
-            return self._post({**body, "response_format": self._format(task, self._form)})
+            form = _format(request.schema, self._form)
+            return self._post(path, {**body, "response_format": form})
         first, second = ("json_schema", "json_object")
-        usual = {**body, "response_format": self._format(task, first)}
-        status, data = self._post(usual, tuple(s for s in _RETRIED if s not in _UNKNOWN))
+        usual = {**body, "response_format": _format(request.schema, first)}
+        status, data = self._post(path, usual, tuple(s for s in _RETRIED if s not in _UNKNOWN))
         if status in _UNKNOWN:
-            status, data = self._post({**body, "response_format": self._format(task, second)})
+            form = _format(request.schema, second)
+            status, data = self._post(path, {**body, "response_format": form})
             first = second
         if status == 200:
             self._form = first
         return status, data
 
-    def _format(self, task: Task, form: str) -> dict[str, Any]:
-        if form == "json_object":
-            return {"type": "json_object", "schema": schema(task)}
-        named = {"name": "answer", "strict": True, "schema": schema(task)}
-        return {"type": "json_schema", "json_schema": named}
-
-    def _first_model(self) -> str:
+    def _served_model(self) -> tuple[str, int | None]:
+        """Name and context of the model that is asked."""
         # A server that is not there at the start will not come while one waits.
         status, data = self._send("GET", "/models", None, self._retry.new(total=0))
         if status != 200:
             advice = _ADVICE.get(status, "no list of models")
             raise EngineGoneError(f"{self._url}: answers {status}: {advice}")
         try:
-            return str(orjson.loads(data)["data"][0]["id"])
-        except (ValueError, KeyError, IndexError, TypeError):
+            models = {str(each["id"]): each for each in orjson.loads(data)["data"]}
+            name = self._speech.model or next(iter(models))
+        except (ValueError, KeyError, StopIteration, TypeError):
             raise EngineGoneError(f"{self._url}: serves no model") from None
+        if models and name not in models:
+            known = ", ".join(list(models)[:5])
+            raise EngineGoneError(f"{self._url}: serves no model `{name}`, but {known}")
+        longest = models.get(name, {}).get("max_model_len")
+        return name, longest if isinstance(longest, int) else None
 
     def _post(
-        self, body: Mapping[str, Any], retried: tuple[int, ...] = _RETRIED
+        self, path: str, body: Mapping[str, Any], retried: tuple[int, ...] = _RETRIED
     ) -> tuple[int, bytes]:
         retry = self._retry.new(status_forcelist=retried)
-        return self._send("POST", "/chat/completions", orjson.dumps(body), retry)
+        return self._send("POST", path, orjson.dumps(body), retry)
 
     def _send(
         self, method: str, path: str, body: bytes | None, retry: urllib3.Retry
     ) -> tuple[int, bytes]:
         try:
+            url = f"{self._url}{path}{self._query}"
             answer = self._http.request(
-                method, f"{self._url}{path}", body=body, headers=self._headers, retries=retry
+                method, url, body=body, headers=self._headers, retries=retry
             )
         except urllib3.exceptions.HTTPError as error:
             cause = getattr(error, "reason", None) or error
@@ -219,3 +339,23 @@ _ADVICE = {
     403: "the key is not allowed to do this",
     404: "no such address (the URL ends in /v1 with most servers)",
 }
+
+
+def _group(request: Request) -> int:
+    return (request.prompts[0] if isinstance(request, Rate) else request.prompt).group
+
+
+def _turns(prompt: Prompt) -> list[dict[str, str]]:
+    """Chat messages; where the answer has begun with a thought, what follows is asked for anew."""
+    turns = messages(prompt)
+    if prompt.answer:
+        turns.append({"role": "assistant", "content": prompt.answer.strip()})
+        turns.append({"role": "user", "content": "Now the JSON object."})
+    return turns
+
+
+def _format(schema: Mapping[str, Any], form: str) -> dict[str, Any]:
+    if form == "json_object":
+        return {"type": "json_object", "schema": schema}
+    named = {"name": "answer", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": named}

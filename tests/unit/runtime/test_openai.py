@@ -8,8 +8,9 @@ from openai_server import answered, serving
 
 from clhcode.errors import EngineGoneError, UserError
 from clhcode.records import Note
-from clhcode.runtime.openai import OpenAIEngine, Speech, is_remote
+from clhcode.runtime.openai import ServedModel, Speech, is_remote
 from clhcode.runtime.pick import choose_engine
+from clhcode.runtime.text import TextEngine
 from clhcode.tasks import Choose, Chosen, Extract, Extracted, Fault, Option
 
 FAST = Speech(attempts=3, pause=0.01, seconds=5)
@@ -19,6 +20,10 @@ FAST = Speech(attempts=3, pause=0.01, seconds=5)
 def server():
     with serving() as each:
         yield each
+
+
+def engine_at(url, speech=FAST):
+    return TextEngine(ServedModel(url, speech))
 
 
 def notes(name):
@@ -47,7 +52,7 @@ def test_answers_find_their_tickets(server):
     server.before = before
     about = notes("a")
     tasks = [choose(about), Extract("analyse", about, 0), choose(notes("b"), 2), choose(about, 1)]
-    found = ask(OpenAIEngine(server.url, FAST), tasks)
+    found = ask(engine_at(server.url), tasks)
     assert [type(reply) for reply in found] == [Chosen, Extracted, Chosen, Chosen]
     assert found[1].findings[0].quote == "asthma"
 
@@ -56,8 +61,8 @@ def test_one_question_of_an_encounter_goes_ahead(server):
     gate = threading.Event()
     server.before = lambda number, _: gate.wait(5) and None
     about, others = notes("a"), notes("b")
-    engine = OpenAIEngine(server.url, FAST)
-    for ticket, task in enumerate([*(choose(about) for _ in range(6)), choose(others)]):
+    engine = engine_at(server.url)
+    for ticket, task in enumerate([*(choose(about, n) for n in range(1, 7)), choose(others)]):
         engine.submit(ticket, task)
     time.sleep(0.3)
     assert len(server.bodies) == 2
@@ -70,9 +75,7 @@ def test_one_question_of_an_encounter_goes_ahead(server):
 
 def test_no_more_are_under_way_than_allowed(server):
     server.before = lambda *_: time.sleep(0.05)
-    ask(
-        OpenAIEngine(server.url, Speech(side_by_side=3)), [choose(notes(str(n))) for n in range(12)]
-    )
+    ask(engine_at(server.url, Speech(side_by_side=3)), [choose(notes(str(n))) for n in range(12)])
     assert server.together == 3
 
 
@@ -80,14 +83,14 @@ def test_no_more_are_under_way_than_allowed(server):
 def test_a_busy_server_is_asked_again(server, status):
     refused = (status, {"Retry-After": "0"}, b"busy")
     server.before = lambda number, _: refused if number < 3 else None
-    assert ask(OpenAIEngine(server.url, FAST), [choose(notes("a"))]) == [Chosen((1,))]
+    assert ask(engine_at(server.url), [choose(notes("a"))]) == [Chosen((1,))]
     assert len(server.bodies) == 3
 
 
 def test_retry_after_is_honoured(server):
     server.before = lambda number, _: (429, {"Retry-After": "1"}, b"") if number == 1 else None
     began = time.monotonic()
-    ask(OpenAIEngine(server.url, FAST), [choose(notes("a"))])
+    ask(engine_at(server.url), [choose(notes("a"))])
     assert time.monotonic() - began >= 1
 
 
@@ -102,7 +105,7 @@ def test_a_fault_costs_its_question_only(server):
 
     server.before = before
     names = ("a", "bad", "cut", "odd", "b")
-    found = ask(OpenAIEngine(server.url, FAST), [choose(notes(name)) for name in names])
+    found = ask(engine_at(server.url), [choose(notes(name)) for name in names])
     assert [getattr(reply, "kind", None) for reply in found] == [
         *(None, "refused", "cut", "ill-formed", None),
     ]
@@ -116,7 +119,7 @@ def test_a_server_that_knows_the_schema_by_another_name(server, status):
 
     server.before = before
     about = notes("a")
-    assert ask(OpenAIEngine(server.url, FAST), [choose(about), choose(about)]) == [Chosen((1,))] * 2
+    assert ask(engine_at(server.url), [choose(about), choose(about, 2)]) == [Chosen((1,))] * 2
     # Once it is known, it is not tried again.
     assert [b["response_format"]["type"] for b in server.bodies] == [
         *("json_schema", "json_object", "json_object"),
@@ -127,7 +130,7 @@ def test_a_key_comes_from_the_environment_alone(server, monkeypatch):
     monkeypatch.delenv("CLH_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     server.before = lambda *_: (401, {}, b"secret")
-    engine = OpenAIEngine(server.url, FAST)
+    engine = engine_at(server.url)
     with pytest.raises(EngineGoneError, match="answers 401: it wants a key") as told:
         ask(engine, [choose(notes("a"))])
     assert server.headers[0]["Authorization"] == "Bearer secret"
@@ -136,11 +139,11 @@ def test_a_key_comes_from_the_environment_alone(server, monkeypatch):
 
 def test_a_server_that_is_gone_ends_the_run():
     with serving() as server:
-        engine = OpenAIEngine(server.url, FAST)
+        engine = engine_at(server.url)
     with pytest.raises(EngineGoneError, match="no answer after 3 attempts"):
         ask(engine, [choose(notes("a"))])
     with pytest.raises(EngineGoneError, match="no answer after 1 attempt"):
-        OpenAIEngine(server.url, FAST)
+        engine_at(server.url)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ def test_only_loopback_is_here(url, remote):
     [
         ("openai", None, "needs --model"),
         ("rules", "http://127.0.0.1/v1", "runs no model"),
-        (None, "some/name", "only a server's URL"),
+        (None, "no/such/thing", "no such file or folder"),
         ("gpt", None, "no engine `gpt`"),
     ],
 )

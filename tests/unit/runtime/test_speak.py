@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clhcode.records import Note, Span
-from clhcode.runtime.speak import messages, read, schema
+from clhcode.runtime.speak import prompt, read, schema
 from clhcode.tasks import Choose, Chosen, Extract, Extracted, Fault, Finding, Option
 
 NOTES = (Note("a", "HPI: asthma {not} a format field\n", "Clinic note"), Note("b", "Gout."))
@@ -14,23 +14,26 @@ STEPS = ("entry", "subdivision", "seventh", "code", "set")
 
 
 def choose(step="entry", several=True):
-    return Choose("locate", step, NOTES, "asthma", (Span(0, 5, 11),), OPTIONS, several)
+    return Choose(
+        AGENT.get(step, "verify"), step, NOTES, "asthma", (Span(0, 5, 11),), OPTIONS, several
+    )
 
 
+AGENT = {"entry": "locate", "set": "assign"}
 ALL = (Extract("analyse", NOTES, 0), *(choose(s, m) for s in STEPS for m in (True, False)))
 
 
 def test_the_notes_stand_first_and_alike_in_every_question():
-    spoken = [messages(task) for task in ALL]
-    assert {each[0]["content"] for each in spoken} == {spoken[0][0]["content"]}
-    texts = [each[1]["content"] for each in spoken]
+    spoken = [prompt(task) for task in ALL]
+    assert len({each.system for each in spoken}) == 1
+    texts = [each.user for each in spoken]
     until = {text[: text.index("Question:")] for text in texts}
     assert len(until) == 1
     assert "Note 1 (Clinic note):\n<<<\nHPI: asthma {not} a format field\n>>>" in until.pop()
 
 
 def test_options_are_numbered_with_their_notes():
-    text = messages(choose("code"))[1]["content"]
+    text = prompt(choose("code")).user
     assert "1. J45.909 Asthma\n   excludes1: wood asthma\n2. M10.9 Gout" in text
 
 
@@ -55,8 +58,17 @@ def test_everything_in_a_schema_is_bounded(task):
     [
         (
             ALL[0],
-            {"conditions": [{"quote": "asthma", "assertion": "negated"}]},
-            Extracted((Finding("asthma", "negated"),)),
+            {
+                "conditions": [
+                    {
+                        "quote": "asthma",
+                        "lead_term": "Asthma",
+                        "modifiers": ["mild"],
+                        "assertion": "negated",
+                    }
+                ]
+            },
+            Extracted((Finding("asthma", "negated", "Asthma", ("mild",)),)),
         ),
         (choose(), {"choices": [2, 1, 2]}, Chosen((2, 1))),
         (choose(), {"choices": []}, Chosen(())),
@@ -81,6 +93,11 @@ def test_answers_are_read(task, values, answer):
         (choose(), "[]", "ill-formed"),
         (ALL[0], '{"conditions": [{"quote": 1, "assertion": "present"}]}', "ill-formed"),
         (ALL[0], '{"conditions": [{"quote": "a", "assertion": "maybe"}]}', "ill-formed"),
+        (
+            ALL[0],
+            '{"conditions": [{"quote": "a", "modifiers": [1], "assertion": "present"}]}',
+            "ill-formed",
+        ),
         (ALL[0], '{"conditions": [{"quote": "a\nb", "assertion": "present"}]}', "ill-formed"),
     ],
 )

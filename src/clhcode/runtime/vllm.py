@@ -1,0 +1,258 @@
+"""vLLM in this process: continuous batching on a GPU, or on a CPU by its CPU build."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clhcode.errors import UserError
+from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
+from clhcode.runtime.template import spoken
+from clhcode.tasks import Fault
+
+ADAPTER = "adapter_config.json"
+"""What makes a folder a LoRA adapter; it names the model it belongs to."""
+WIDTH = 64
+
+
+@dataclass(slots=True)
+class _Rating:
+    """Options under way: the likelihoods that are in, by place."""
+
+    ticket: int
+    logs: dict[int, float]
+    size: int
+
+
+class VllmModel:
+    """A Hugging Face folder or hub name in vLLM."""
+
+    def __init__(
+        self, model: str, *, context: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Loads the model; a folder with a LoRA adapter loads what it adapts beside it.
+
+        Args:
+            model: A folder, or a name on the hub.
+            context: Tokens of prompt and answer together; the model's own otherwise.
+            options: More arguments of `vllm.LLM`, as `tensor_parallel_size`.
+
+        Raises:
+            UserError: vLLM is missing, or cannot load the model.
+        """
+        # Read at import; a run says enough itself.
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        if not _has_cuda():
+            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        try:
+            from vllm import LLM
+        except ImportError:
+            raise UserError("vLLM is not installed: pip install 'clhcode[vllm]'") from None
+        base, self._adapter = _adapted(model)
+        arguments: dict[str, Any] = {
+            "model": base,
+            "enable_prefix_caching": True,
+            # Blanks at will are what small models lose themselves in.
+            "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+            "seed": 0,
+            **({"max_model_len": context} if context else {}),
+            **({"enable_lora": True, "max_lora_rank": _rank(model)} if self._adapter else {}),
+            **({} if _has_cuda() else _ON_A_CPU),
+            **(options or {}),
+        }
+        try:
+            self._llm = LLM(**arguments)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise UserError(f"vLLM cannot load {model}: {_first_line(error)}") from None
+        self._engine = self._llm.llm_engine
+        self._tokenizer = self._llm.get_tokenizer()
+        self._template: str | None = getattr(self._tokenizer, "chat_template", None)
+        self.name = _identity(model)
+        self.chat = self._template is not None
+        self.context: int | None = self._llm.model_config.max_model_len
+        self.usage, self.width = Usage(), WIDTH
+        self._number = 0
+        self._under_way: dict[str, tuple[int, Write] | tuple[_Rating, int, int]] = {}
+        self._done: list[tuple[int, Output]] = []
+
+    @property
+    def rating(self) -> str:
+        """By what options are rated: base models know no numbers."""
+        return "number" if self.chat else "phrase"
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def prompt_tokens(self, prompt: Prompt) -> list[int]:
+        """What the model reads before it writes; as the tokenizer's own template makes it."""
+        specials = (self._tokenizer.bos_token or "", self._tokenizer.eos_token or "")
+        text = spoken(prompt, self._template, specials)
+        return self._tokens(text, prompt)
+
+    def _tokens(self, text: str, prompt: Prompt) -> list[int]:
+        chat = self.chat and not prompt.plain
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=not chat)
+        return tokens
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self.usage.requests += 1
+        if isinstance(request, Rate):
+            self._rate(ticket, request)
+            return
+        tokens = self.prompt_tokens(request.prompt)
+        room = (self.context or 0) - len(tokens)
+        if room <= 0:
+            self._done.append((ticket, Fault("too-long", f"a prompt of {len(tokens)} tokens")))
+            return
+        name = self._add(tokens, _params(request, min(request.most, room)))
+        self._under_way[name] = (ticket, request)
+
+    def ready(self) -> Iterable[tuple[int, Output]]:
+        while not self._done:
+            for output in self._engine.step():
+                if output.finished:
+                    self._finish(output)
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        if self._llm is None:
+            return
+        self._engine.engine_core.shutdown()
+        self._llm = self._engine = None
+
+    def _add(self, tokens: list[int], params: Any) -> str:
+        self._number += 1
+        name = str(self._number)
+        self._engine.add_request(
+            name, {"prompt_token_ids": tokens}, params, lora_request=self._adapter
+        )
+        return name
+
+    def _finish(self, output: Any) -> None:
+        asked = self._under_way.pop(output.request_id)
+        sent, cached = len(output.prompt_token_ids), output.num_cached_tokens or 0
+        self.usage.sent += sent
+        self.usage.evaluated += sent - cached
+        answer = output.outputs[0]
+        if isinstance(asked[0], _Rating):
+            rating, place, size = asked
+            found = [
+                step[token].logprob
+                for token, step in zip(answer.token_ids, answer.logprobs, strict=True)
+            ]
+            rating.logs[place] = float(sum(found[:size]))
+            if len(rating.logs) == rating.size:
+                logs = tuple(rating.logs[n] for n in range(rating.size))
+                self._done.append((rating.ticket, Rated(logs)))
+            return
+        self.usage.generated += len(answer.token_ids)
+        finish = "stop" if answer.finish_reason == "stop" else "length"
+        self._done.append((asked[0], Written(answer.text, finish)))
+
+    def _rate(self, ticket: int, request: Rate) -> None:
+        """Each ending is written by force after its prompt, which the prefix cache may hold."""
+        from vllm import SamplingParams
+
+        rating = _Rating(ticket, {}, len(request.endings))
+        for place, (prompt, ending) in enumerate(
+            zip(request.prompts, request.endings, strict=True)
+        ):
+            head = self.prompt_tokens(prompt)
+            specials = (self._tokenizer.bos_token or "", self._tokenizer.eos_token or "")
+            full = self._tokens(spoken(prompt, self._template, specials) + ending, prompt)
+            if full[: len(head)] != head:
+                full = head + self._tokenizer.encode(ending, add_special_tokens=False)
+            rest = full[len(head) :]
+            if len(full) >= (self.context or 0):
+                self._done.append((ticket, Fault("too-long", "an option does not fit the context")))
+                return
+            params = SamplingParams(
+                temperature=0.0,
+                max_tokens=len(rest),
+                min_tokens=len(rest),
+                logprobs=0,
+                trace_decode_token_ids=rest,
+                detokenize=False,
+            )
+            self._under_way[self._add(head, params)] = (rating, place, len(rest))
+
+
+_ON_A_CPU: Mapping[str, Any] = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_num_seqs": 16,
+    "block_size": 32,
+    "kv_cache_memory_bytes": 1 << 29,
+}
+"""What serves on a CPU: small blocks, so that short prefixes are shared; half a GiB for them."""
+
+
+def _params(request: Write, most: int) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    sampling = request.sampling
+    bound = None
+    if request.schema is not None:
+        bound = StructuredOutputsParams(json=dict(request.schema))
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=sampling.min_p,
+        seed=sampling.seed,
+        max_tokens=most,
+        structured_outputs=bound,
+    )
+
+
+def _adapted(model: str) -> tuple[str, Any]:
+    """The base model of an adapter's folder, and the adapter; else the model itself."""
+    config = Path(model) / ADAPTER
+    if not config.is_file():
+        return model, None
+    from vllm.lora.request import LoRARequest
+
+    try:
+        base = json.loads(config.read_text("utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError):
+        raise UserError(f"{config}: names no base model") from None
+    return base, LoRARequest("adapter", 1, str(Path(model).resolve()))
+
+
+def _rank(model: str) -> int:
+    """The rank that vLLM must make room for."""
+    rank = json.loads((Path(model) / ADAPTER).read_text("utf-8")).get("r", 16)
+    return next((size for size in (8, 16, 32, 64, 128, 256) if size >= rank), 320)
+
+
+def _identity(model: str) -> str:
+    """The name of a model for the provenance: of a folder, with a hash of what it holds."""
+    import hashlib
+
+    folder = Path(model)
+    if not folder.is_dir():
+        return model
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            with path.open("rb") as file:
+                digest.update(file.read(1 << 20))
+    return f"{folder.name}@{digest.hexdigest()[:10]}"
+
+
+def _has_cuda() -> bool:
+    from clhcode.runtime.probe import cuda
+
+    return cuda()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
