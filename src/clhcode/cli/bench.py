@@ -180,7 +180,9 @@ def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
 
     name, data = options["dataset"], options["data"]
     if name is None and data is None:
-        raise UserError("give --dataset NAME, --data with a table of your own, or --questions")
+        raise UserError(
+            "give --dataset NAME, or --data with a table of your own (or --questions FILE)"
+        )
     chosen = own(data) if name is None else dataset(name)
     engine, oracle = _engines(options["engine"])
     policy = policy_of(options["policy"] or chosen.policy, options["without"])

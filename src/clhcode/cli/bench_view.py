@@ -233,11 +233,8 @@ def _questions(found: Mapping[str, Any]) -> Iterator[Line]:
             yield _line(label, f"{shown:>9}{_range_of(found, key, '+')}")
     low, _ = found["intervals"].get("shuffled", (0.0, 0.0))
     if low > chance:
-        yield _line(
-            "warning",
-            "above chance without its words: the order of the options answers",
-            "bold red",
-        )
+        warning = "above chance with the words of another: the order of the options answers"
+        yield _line("warning", warning, "bold red")
     counts = ((n if n != "0" else "none", count) for n, count in found["chosen"].items())
     yield _line("chosen", " · ".join(f"{n}: {count:,}" for n, count in counts))
     for key, label in (("faults", "faults"), ("shuffled_faults", "faults, shuffled")):

@@ -27,7 +27,9 @@ asking = decorated(
         metavar="FILE",
         help="Multiple-choice questions for the judgement alone, in place of a data set.",
     ),
-    click.option("--limit", type=click.IntRange(1), help="Only the first so many questions."),
+    click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="Only the first N questions."
+    ),
     click.option(
         "--shuffled/--no-shuffled",
         default=True,
