@@ -11,6 +11,7 @@ import click
 
 from clhcode.cli.models import thinking, usage_lines, wishes_of
 from clhcode.cli.options import Examples, decorated, policy_of, released
+from clhcode.cli.questions import asking, check, score
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.policy import POLICIES, WORKS
 from clhcode.records import Setting
@@ -89,10 +90,12 @@ _method = decorated(
         "clh bench --dataset codiesp --split dev -o rules.json",
         "clh bench --dataset codiesp --split dev --result rules.json",
         "clh bench --data own.parquet --policy mentions",
+        "clh bench --questions questions.jsonl.gz --limit 300",
     ),
 )
 @_protocol
 @_method
+@asking
 @click.option(
     "-o",
     "--output",
@@ -132,6 +135,9 @@ def bench(
     split, all codes of the classification; encounters without a prediction count. Research
     use only.
     """
+    check(click.get_current_context())
+    if options["questions"]:
+        return score(*_engines(options["engine"]), options, as_json=as_json, plain=plain)
     floors = [_floor(text) for text in fail_under]
     if old:
         asked, on, result = _rescored(old, **options)
@@ -167,7 +173,9 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
 
     name, data = options["dataset"], options["data"]
     if name is None and data is None:
-        raise UserError("give --dataset NAME, or --data with a table of your own")
+        raise UserError(
+            "give --dataset NAME, or --data with a table of your own (or --questions FILE)"
+        )
     chosen = own(data) if name is None else dataset(name)
     options["engine"], oracle = _engines(options["engine"])
     setup = setup_of(wishes_of(options, output))

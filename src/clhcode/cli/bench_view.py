@@ -205,6 +205,52 @@ def _comparison(found: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Li
     yield _line("", "Research use only.", DIM)
 
 
+def show_questions(found: Mapping[str, Any], *, plain: bool) -> None:
+    """How many of a file's questions were answered right, and what a control says of it."""
+    _print(_questions(found), plain=plain)
+
+
+def _questions(found: Mapping[str, Any]) -> Iterator[Line]:
+    run, chance = found["run"], found["chance"]
+    model = f" {run['model']}" if run["model"] else ""
+    yield _line(
+        "questions",
+        f"{found['n']:,} of {found['categories']:,} categories · {run['questions']}"
+        f" · engine {run['engine']}{model} · chance {chance:.3f}",
+    )
+    yield _line("", f"{'right':>9}  95 % over categories", DIM)
+    for key, label in (
+        ("lexical", "the first option"),
+        ("model", "the model alone"),
+        ("both", "with the order"),
+        ("shuffled", "words of another"),
+    ):
+        shown = "none" if found[key] is None else f"{found[key]:.3f}"
+        yield _line(label, f"{shown:>9}{_range_of(found, key)}")
+    for key, label in (("model-lexical", "alone - first"), ("both-lexical", "with - first")):
+        if key in found["differences"]:
+            shown = f"{found['differences'][key]:+.3f}"
+            yield _line(label, f"{shown:>9}{_range_of(found, key, '+')}")
+    low, _ = found["intervals"].get("shuffled", (0.0, 0.0))
+    if low > chance:
+        warning = "above chance with the words of another: the order of the options answers"
+        yield _line("warning", warning, "bold red")
+    counts = ((n if n != "0" else "none", count) for n, count in found["chosen"].items())
+    yield _line("chosen", " · ".join(f"{n}: {count:,}" for n, count in counts))
+    for key, label in (("faults", "faults"), ("shuffled_faults", "faults, shuffled")):
+        if found[key]:
+            kinds = " · ".join(f"{kind} {count:,}" for kind, count in found[key].items())
+            yield _line(label, f"{kinds}; they count as wrong", "bold red")
+    yield _line("speed", f"{found['seconds_per_question']:.3g} s a question")
+    yield _line("", "Research use only.", DIM)
+
+
+def _range_of(found: Mapping[str, Any], key: str, sign: str = "") -> str:
+    interval = found["intervals"].get(key)
+    joint = " to " if sign else "-"
+    return f"  {joint.join(f'{end:{sign}.3f}' for end in interval)}" if interval else ""
+
+
 def _line(label: str, text: str, style: str = "") -> Line:
     return (visible(label), visible(text).rstrip(), style)
 

@@ -177,7 +177,7 @@ def _parsed(data: bytes, at: int) -> Any:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise WrongError("a JSON object is needed, one for each note or encounter")
+        raise WrongError("a JSON object is needed, one for each row")
     return value
 
 

@@ -155,7 +155,7 @@ def test_faults_of_json(put):
     half = good * 2 + b'{"text": "SECR'
     assert wrongs(put("a.jsonl", half)) == ["line 3: broken JSON at column 15"]
     assert failure(put("a.jsonl", half[-14:] + b"\n" + good)) == "line 1: broken JSON at column 15"
-    needed = "a JSON object is needed, one for each note or encounter"
+    needed = "a JSON object is needed, one for each row"
     assert wrongs(put("a.jsonl", good + b"3\n" + good)) == [f"line 2: {needed}"]
     assert wrongs(put("a.jsonl", good + b'{"note": "SECRET"}')) == [
         "line 2: has neither `text` nor `notes`"

@@ -1,0 +1,127 @@
+"""`clh bench --questions`: an engine's judgement alone, on multiple-choice questions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from clhcode.cli.options import decorated
+from clhcode.errors import DONE, UserError
+from clhcode.policy import POLICIES
+
+if TYPE_CHECKING:
+    from clhcode.bench.questions import Question
+    from clhcode.talk import Engine, Reply
+    from clhcode.tasks import Agent
+
+asking = decorated(
+    click.option(
+        "--questions",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Multiple-choice questions for the judgement alone, in place of a data set.",
+    ),
+    click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="Only the first N questions."
+    ),
+    click.option(
+        "--shuffled/--no-shuffled",
+        default=True,
+        help="With questions: also the control with the words of another, in a second pass.",
+    ),
+)
+_OURS = ("limit", "shuffled")
+_OF_ENCOUNTERS = (
+    *("dataset", "data", "split", "unit", "space", "level", "policy", "setting", "baseline"),
+    *("candidates", "without", "seeds", "output", "old", "fail_under", "groups", "published"),
+)
+
+
+def check(context: click.Context) -> None:
+    """Refuses options of encounters with `--questions`, and its own without it.
+
+    Raises:
+        UserError: Such an option is on the command line.
+    """
+    given = context.params["questions"] is not None
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if given and name in _OF_ENCOUNTERS:
+            raise UserError(f"{option.opts[-1]} is for encounters: leave it or --questions away")
+        if not given and name in _OURS:
+            raise UserError(f"{option.opts[-1]} goes with --questions")
+
+
+def score(
+    engine: str | None,
+    oracle: tuple[Agent, ...],
+    options: Mapping[str, Any],
+    *,
+    as_json: bool,
+    plain: bool,
+) -> int:
+    """Asks the questions of a file, prints the figures and returns the exit code.
+
+    Args:
+        engine: The engine asked for by name.
+        oracle: Agents that gold was to answer for; there can be none.
+        options: The others of `clh bench`, by name.
+        as_json: Whether figures are for programs.
+        plain: Whether they go without colours.
+
+    Raises:
+        UserError: The file is no file of questions, or there is no such engine.
+    """
+    from clhcode import __version__
+    from clhcode.bench.questions import exchanged, figures, fingerprint, read_questions
+    from clhcode.pipeline import open_workplace
+    from clhcode.runtime.pick import choose_engine
+
+    if oracle:
+        raise UserError("--engine oracle: the gold of questions is for scoring alone")
+    path: Path = options["questions"]
+    questions = read_questions(path, options["limit"])
+    choice = choose_engine(engine, options["model"])
+    place = open_workplace(POLICIES["guidelines"], choice, release=options["release"])
+    began = time.perf_counter()
+    replies = _asked(questions, place.engine, "asking")
+    seconds = (time.perf_counter() - began) / len(questions)
+    control = exchanged(questions) if options["shuffled"] else None
+    again = None if control is None else _asked(control, place.engine, "asking, shuffled")
+    found = figures(questions, replies, again)
+    found["seconds_per_question"] = seconds
+    found["run"] = {
+        "clhcode": __version__,
+        "engine": place.config["engine"],
+        "model": place.config["model"],
+        "prompts": place.config.get("prompts"),
+        "questions": path.name,
+        "data": fingerprint(questions),
+    }
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(found).decode())
+    else:
+        from clhcode.cli.bench_view import show_questions
+
+        show_questions(found, plain=plain)
+    return DONE
+
+
+def _asked(questions: list[Question], engine: Engine, what: str) -> list[Reply]:
+    from tqdm import tqdm
+
+    from clhcode.bench.questions import ask_all
+
+    bar = tqdm(total=len(questions), desc=what, file=sys.stderr, disable=None, leave=False)
+    with bar:
+        return ask_all(questions, engine, bar.update)
