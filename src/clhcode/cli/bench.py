@@ -137,7 +137,8 @@ def bench(
     """
     check(click.get_current_context())
     if options["questions"]:
-        return score(*_engines(options["engine"]), options, as_json=as_json, plain=plain)
+        options["engine"], oracle = _engines(options["engine"])
+        return score(oracle, options, as_json=as_json, plain=plain)
     floors = [_floor(text) for text in fail_under]
     if old:
         asked, on, result = _rescored(old, **options)

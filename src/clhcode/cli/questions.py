@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from clhcode.cli.models import wishes_of
 from clhcode.cli.options import decorated
 from clhcode.errors import DONE, UserError
 from clhcode.policy import POLICIES
@@ -61,9 +61,8 @@ def check(context: click.Context) -> None:
 
 
 def score(
-    engine: str | None,
     oracle: tuple[Agent, ...],
-    options: Mapping[str, Any],
+    options: dict[str, Any],
     *,
     as_json: bool,
     plain: bool,
@@ -71,7 +70,6 @@ def score(
     """Asks the questions of a file, prints the figures and returns the exit code.
 
     Args:
-        engine: The engine asked for by name.
         oracle: Agents that gold was to answer for; there can be none.
         options: The others of `clh bench`, by name.
         as_json: Whether figures are for programs.
@@ -83,19 +81,22 @@ def score(
     from clhcode import __version__
     from clhcode.bench.questions import exchanged, figures, fingerprint, read_questions
     from clhcode.pipeline import open_workplace
-    from clhcode.runtime.pick import choose_engine
+    from clhcode.runtime.setup import setup_of
 
     if oracle:
         raise UserError("--engine oracle: the gold of questions is for scoring alone")
     path: Path = options["questions"]
     questions = read_questions(path, options["limit"])
-    choice = choose_engine(engine, options["model"])
-    place = open_workplace(POLICIES["guidelines"], choice, release=options["release"])
-    began = time.perf_counter()
-    replies = _asked(questions, place.engine, "asking")
-    seconds = (time.perf_counter() - began) / len(questions)
-    control = exchanged(questions) if options["shuffled"] else None
-    again = None if control is None else _asked(control, place.engine, "asking, shuffled")
+    setup = setup_of(wishes_of(options))
+    place = open_workplace(POLICIES["guidelines"], setup, release=options["release"])
+    try:
+        began = time.perf_counter()
+        replies = _asked(questions, place.engine, "asking")
+        seconds = (time.perf_counter() - began) / len(questions)
+        control = exchanged(questions) if options["shuffled"] else None
+        again = None if control is None else _asked(control, place.engine, "asking, shuffled")
+    finally:
+        place.close()
     found = figures(questions, replies, again)
     found["seconds_per_question"] = seconds
     found["run"] = {
@@ -103,6 +104,8 @@ def score(
         "engine": place.config["engine"],
         "model": place.config["model"],
         "prompts": place.config.get("prompts"),
+        "manners": place.config.get("manners"),
+        "usage": place.config.get("usage"),
         "questions": path.name,
         "data": fingerprint(questions),
     }

@@ -6,7 +6,6 @@ questions into requests and what comes back into answers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -99,7 +98,7 @@ class Usage:
     excerpts: int = 0
     windows: int = 0
     seconds: float = 0.0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 class Model(Protocol):

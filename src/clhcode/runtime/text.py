@@ -123,7 +123,7 @@ class TextEngine:
     def _end(self, ticket: int, reply: Reply) -> None:
         del self._asked[ticket]
         if isinstance(reply, Fault):
-            self.usage.faults[reply.kind] += 1
+            self.usage.faults[reply.kind] = self.usage.faults.get(reply.kind, 0) + 1
         self._done.append((ticket, reply))
 
 
