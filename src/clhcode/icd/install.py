@@ -8,12 +8,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from clhcode.errors import UserError
 from clhcode.icd.sources import File, home, identify
 
-_SUFFIXES = (".xml", ".txt", ".gz", ".zip")
+_SUFFIXES = (".xml", ".txt", ".gz", ".zip", ".pdf")
+_STORED = {"order": ".txt", "poa": ".txt", "guidelines": ".pdf"}
 
 
 def install(source: Path, release: str | None) -> tuple[list[File], list[File]]:
@@ -53,11 +55,22 @@ def _official(source: Path, scratch: Path) -> Iterator[File]:
         if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
             continue
         if path.suffix.lower() != ".zip":
-            if file := identify(path):
+            file = identify(path)
+            if file and file.kind == "guidelines":
+                file = _guidelines(file)
+            if file:
                 yield file
             continue
         with _unpacked(path, scratch) as folder:
             yield from _official(folder, scratch)
+
+
+def _guidelines(file: File) -> File | None:
+    """The PDF with the year it names, if it holds what its name promises."""
+    from clhcode.icd.guidelines_pdf import read_guidelines
+
+    year, sections = read_guidelines(file)
+    return replace(file, release=file.release or year) if sections else None
 
 
 @contextmanager
@@ -82,7 +95,7 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
 
 
 def _copied(file: File, year: str) -> File:
-    suffix = ".txt" if file.kind in ("order", "poa") else ".xml"
+    suffix = _STORED.get(file.kind, ".xml")
     target = home() / year / f"icd10cm-{file.kind}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
