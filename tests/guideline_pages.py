@@ -38,7 +38,7 @@ PAGES = (
         "Section II. Selection of Principal Diagnosis is elsewhere.",
         "B. General Coding Guidelines",
         "1. Locating a code in the ICD-10-CM",
-        "Begin with the Index. Do not begin with vitamin",
+        "Begin with the Index, go on to the Tabular List, and do not begin with vitamin",
         "C. It is a vitamin.",
         "C. Chapter-Specific Coding Guidelines",
         "By chapter.",

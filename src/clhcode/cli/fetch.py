@@ -95,7 +95,9 @@ def _checked(taken: list[File]) -> None:
     from clhcode.icd.years import against_order
 
     for file in (f for f in taken if f.kind == "guidelines"):
-        click.echo(f"FY{file.release}: {len(open_guidelines(file).sections):,} guideline sections")
+        names = [section.name for section in open_guidelines(file).sections]
+        chapters = sum(name.startswith("I.C.") and name.count(".") == 2 for name in names)
+        click.echo(f"FY{file.release}: {len(names):,} guideline sections, {chapters} chapters")
     years = sorted({f.release for f in taken if f.kind in ("tabular", "order")})
     for year in years:
         try:

@@ -40,10 +40,12 @@ _CHAPTER = re.compile(r"Chapter (\d+)\b")
 _ALONE = re.compile(r"(?:[A-Za-z]|\d{1,2})\.|\d{1,2}\)|\((?:[a-z]|[ivx]+)\)")
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 _UNENDED = re.compile(r"(?:,|/|\b(?:and|or|of|the|for|with|in|to))$")
+_FULL, _FEW = 60, 25
+"""Characters of a line that may have been wrapped, and of the rest of a heading."""
 _ENDED = re.compile(r"[.:;!?)\]\"”]$")
 _GOING_ON = re.compile(r"[a-z]|\([A-Z]\d")
 _BULLET = re.compile(r"[•▪\uf0b7]|o\s+[A-Z]")
-_BROKEN = re.compile(r"([A-Za-z]+)-$")
+_BROKEN = re.compile(r"\b([A-Za-z]+)-$")
 _WORD = re.compile(r"[a-z]+")
 
 
@@ -112,10 +114,15 @@ def _labelled(lines: Iterable[str]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Open:
-    """A section that is being read."""
+    """A section that is being read.
+
+    Attributes:
+        width: Characters of its heading's first line.
+    """
 
     name: str
     title: str
+    width: int
     lines: list[str] = field(default_factory=list)
 
 
@@ -132,8 +139,9 @@ def outline(lines: Sequence[str]) -> Iterator[Section]:
                 yield _closed(open_, whole)
             depth, label, title = heading
             path = [step for step in path if step[0] < depth] + [(depth, label)]
-            open_, titling, before = _Open(".".join(step[1] for step in path), title), True, ""
-        elif open_ and titling and line and _continues(open_.title, line):
+            name = ".".join(step[1] for step in path)
+            open_, titling, before = _Open(name, title, len(line)), True, ""
+        elif open_ and titling and line and _continues(open_, line):
             open_.title = f"{open_.title} {line}".strip()
         elif open_:
             titling = titling and not line
@@ -157,7 +165,7 @@ def _heading(line: str, before: str, path: list[tuple[int, str]]) -> tuple[int, 
         return None
     for depth, kind in enumerate(_KINDS, 1):
         item = kind.fullmatch(line)
-        if depth == 1 and before and not _ENDED.search(before):
+        if depth == 1 and len(before) > _FULL and not _ENDED.search(before):
             # "vitamin" and on the next line "C. It ..." is no section C.
             continue
         if item and _follows(depth, item["label"], item["title"], path):
@@ -186,10 +194,11 @@ def _ordinal(label: str, depth: int) -> int:
     return ord(label.lower()) - ord("a") + 1
 
 
-def _continues(title: str, line: str) -> bool:
+def _continues(section: _Open, line: str) -> bool:
     """Whether a line is the rest of a heading that was too long for its own."""
-    wrapped = len(title) > 60 and len(line) < 25 and not _ENDED.search(line)
-    return not title or wrapped or bool(_UNENDED.search(title) or _GOING_ON.match(line))
+    if not section.title or _UNENDED.search(section.title) or _GOING_ON.match(line):
+        return True
+    return section.width > _FULL and len(line) < _FEW and not _ENDED.search(line)
 
 
 def _closed(section: _Open, whole: set[str]) -> Section:
@@ -198,20 +207,22 @@ def _closed(section: _Open, whole: set[str]) -> Section:
 
 def _flowing(lines: Iterable[str], whole: set[str]) -> str:
     """Lines as paragraphs. A word broken at its hyphen is joined if it occurs unbroken."""
-    text = ""
+    parts: list[str] = []
+    before = ""
     for line in lines:
-        if not line:
-            text = text and f"{text.rstrip()}\n"
-        elif _BULLET.match(line):
-            text = f"{text.rstrip()}\n{line}"
-        elif text.endswith("\u00ad"):
-            text = text[:-1] + line
-        elif broken := _BROKEN.search(text):
-            rest = _WORD.match(line.lower())
-            joined = f"{broken[1].lower()}{rest[0]}" in whole if rest else False
-            text = (text[:-1] if joined else text) + line
-        elif text.endswith("-") and not text.endswith(" -"):
-            text += line
-        else:
-            text += line if not text or text.endswith("\n") else f" {line}"
-    return text.strip()
+        if not line or _BULLET.match(line):
+            parts.append("\n")
+        elif before.endswith("\u00ad") or _joined(before, line, whole):
+            parts[-1] = before[:-1]
+        elif before and (not before.endswith("-") or before.endswith(" -")):
+            parts.append(" ")
+        if line:
+            parts.append(line)
+        before = line
+    return re.sub(r" *\n\s*", "\n", "".join(parts)).strip()
+
+
+def _joined(before: str, line: str, whole: set[str]) -> bool:
+    """Whether the hyphen at the end of a line only breaks a word that has none."""
+    broken, rest = _BROKEN.search(before), _WORD.match(line.lower())
+    return bool(broken and rest and f"{broken[1].lower()}{rest[0]}" in whole)
