@@ -145,6 +145,13 @@ def test_damaged_guidelines_are_refused_and_not_kept(tmp_path, content):
     line = complaint("fetch", "icd10cm", "--from", tmp_path / PAPER, env=home)
     assert f"{PAPER}: not a readable PDF" in line
     assert not list(tmp_path.glob("data/**/*.pdf"))
+    # They do not keep the tables beside them from being installed.
+    (tmp_path / "t.xml").write_bytes(SMALL)
+    done = clh("fetch", "icd10cm", "--from", tmp_path, env=home)
+    assert done.returncode == 0
+    assert done.stdout.decode().startswith("tabular FY2031 -> ")
+    assert f"{PAPER}: not a readable PDF" in done.stderr.decode()
+    assert not list(tmp_path.glob("data/**/*.pdf"))
 
 
 def test_a_zip_at_hand(tmp_path):

@@ -48,7 +48,7 @@ def fetch(name: str, source: Path | None, release: str | None) -> None:
         if release is None:
             raise UserError("say which: --release YEAR downloads, --from takes what is at hand")
         source = _downloaded(release)
-    taken, passed = install(source, release)
+    taken, passed = install(source, release, _say)
     for file in sorted(taken, key=lambda f: (f.release, f.kind)):
         click.echo(f"{file.kind} FY{file.release} -> {file.path}")
     if passed:
@@ -66,12 +66,8 @@ def _downloaded(release: str) -> Path:
         raise UserError(f"--release {release}: a fiscal year such as 2026 is meant")
     folder = cache_home() / "downloads" / release
     mirror = os.environ.get("CLH_ICD10CM_MIRROR")
-
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
     if not sys.stderr.isatty():
-        download(release, folder, lambda *_: None, mirror, say)
+        download(release, folder, lambda *_: None, mirror, _say)
         return folder
     from tqdm import tqdm
 
@@ -83,8 +79,12 @@ def _downloaded(release: str) -> Path:
             bar.n = done
             bar.refresh()
 
-        download(release, folder, tell, mirror, say)
+        download(release, folder, tell, mirror, _say)
     return folder
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _checked(taken: list[File]) -> None:

@@ -83,7 +83,10 @@ def download(
             except (HTTPError, URLError, HTTPException, OSError, zipfile.BadZipFile) as error:
                 troubles.append(f"{address}: {_why(error)}")
                 if what == "guidelines":
-                    say(f"no guidelines of FY{year} ({troubles[-1]}); `--from` takes their PDF")
+                    say(
+                        f"no guidelines of FY{year} ({troubles[-1]});"
+                        f" `--from` takes their PDF, see {PAGE}"
+                    )
                 continue
             got.append(target)
             break

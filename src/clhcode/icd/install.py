@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,15 @@ _SUFFIXES = (".xml", ".txt", ".gz", ".zip", ".pdf")
 _STORED = {"order": ".txt", "poa": ".txt", "guidelines": ".pdf"}
 
 
-def install(source: Path, release: str | None) -> tuple[list[File], list[File]]:
+def install(
+    source: Path, release: str | None, say: Callable[[str], None] = lambda _: None
+) -> tuple[list[File], list[File]]:
     """Copies the official files of a folder, zip or file into the user's data folder.
 
     Args:
         source: A folder is searched with everything below it, zips in it too.
         release: Only this year; a file that names no year is taken as of this one.
+        say: Told of guidelines that cannot be read, where other files were installed.
 
     Returns:
         The files installed, and the official files passed over: of another year, or of
@@ -36,13 +39,25 @@ def install(source: Path, release: str | None) -> tuple[list[File], list[File]]:
         raise UserError(f"{source}: not there (give the folder or zip with the official files)")
     taken: list[File] = []
     passed: list[File] = []
+    unread: list[UserError] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _official(source, Path(scratch)):
+        for found in _official(source, Path(scratch)):
+            try:
+                file = _guidelines(found) if found.kind == "guidelines" else found
+            except UserError as error:
+                unread.append(error)
+                continue
+            if file is None:
+                continue
             year = file.release or release or ""
             if not year or (release and year != release):
                 passed.append(file)
                 continue
             taken.append(_copied(file, year))
+    if unread and not taken:
+        raise unread[0]
+    for trouble in unread:
+        say(str(trouble))
     if not taken:
         of = f" of {release}" if release else ""
         raise UserError(f"{source}: holds no official ICD-10-CM file{of} (plain, .gz or .zip)")
@@ -55,10 +70,7 @@ def _official(source: Path, scratch: Path) -> Iterator[File]:
         if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
             continue
         if path.suffix.lower() != ".zip":
-            file = identify(path)
-            if file and file.kind == "guidelines":
-                file = _guidelines(file)
-            if file:
+            if file := identify(path):
                 yield file
             continue
         with _unpacked(path, scratch) as folder:
