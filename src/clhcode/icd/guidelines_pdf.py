@@ -27,9 +27,9 @@ _REFERRING = re.compile(r"(?:\b(?:see|also|to|in|of|and|or|with|under|per|the)|[
 _KINDS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?P<label>[A-Z])\.\s+(?P<title>[\W\d]*[A-Z].*)",
-        r"(?P<label>\d{1,2})\.\s+(?P<title>[\W\d]*[A-Z].*)",
-        r"(?P<label>[a-z])\.\s+(?P<title>[\W\d]*[A-Z].*)",
+        r"(?P<label>[A-Z])\.\s+(?P<title>[^a-z\s].*)",
+        r"(?P<label>\d{1,2})\.\s+(?P<title>[^a-z\s].*)",
+        r"(?P<label>[a-z])\.\s+(?P<title>[^a-z\s].*)",
         r"(?P<label>\d{1,2})\)\s*(?P<title>\S.*)",
         r"\((?P<label>[a-z])\)\s*(?P<title>\S.*)",
         r"\((?P<label>[ivx]+)\)\s*(?P<title>\S.*)",

@@ -45,7 +45,7 @@ def own():
 
 def test_sections_bear_their_full_numbers_in_order(read):
     assert list(read) == [
-        *("I", "I.A", "I.A.1", "I.A.2", "I.B", "I.B.1", "I.C"),
+        *("I", "I.A", "I.A.1", "I.A.2", "I.A.3", "I.A.4", "I.B", "I.B.1", "I.C"),
         *("I.C.1", "I.C.1.a", "I.C.1.a.1", "I.C.1.a.2", "I.C.1.a.2.a", "I.C.1.a.2.b", "I.C.1.b"),
         *("I.C.4", "I.C.4.a", "II", "II.A", "II.B", "III", "IV", "IV.A", "IV.A.1", "Appendix I"),
     ]
@@ -55,6 +55,7 @@ def test_headings_that_were_too_long_for_a_line_are_whole(read):
     titles = {name: section.title for name, section in read.items()}
     assert titles["I"].endswith("and chapter specific guidelines")
     assert titles["I.A.2"] == "Format and Structure"
+    assert (titles["I.A.3"], titles["I.A.4"]) == ("7th Characters", "“And”")
     assert titles["I.C.1"].endswith("(A00-B99), U07.1, U09.9")
     assert titles["I.C.1.b"].startswith("Infectious agents as the cause")
     assert titles["II.B"].endswith("meeting the definition for principal diagnosis")
