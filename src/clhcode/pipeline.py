@@ -19,6 +19,7 @@ from clhcode.agents.tools import Tools
 from clhcode.agents.verify import verify
 from clhcode.datasets.registry import DATASETS
 from clhcode.errors import UserError
+from clhcode.icd.guidelines import Guidelines, open_guidelines
 from clhcode.icd.sources import Sources, choose
 from clhcode.icd.store import open_store, say_on_stderr
 from clhcode.policy import Policy
@@ -97,7 +98,10 @@ def open_workplace(
         "sources": key,
     }
     engine = start_engine(setup, finder)
+    guidelines: Guidelines | None = None
     if setup.speaks:
+        guidelines = open_guidelines(sources.guidelines, say)
+        config["guidelines"] = f"{guidelines.source} ({guidelines.fingerprint()})"
         # The same model behind another address is the same run.
         config["model"] = model_names(engine)
         config |= {"agents": {agent: setup.choices[agent].name for agent in AGENTS}}
@@ -105,7 +109,7 @@ def open_workplace(
         config |= {"manners": {a: asdict(setup.manners[a]) for a in AGENTS}}
         config["context"] = setup.context
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
-    tools = Tools(store, finder, policy, setting)
+    tools = Tools(store, finder, policy, setting, guidelines=guidelines)
     return Workplace(tools, engine, setup, sources, run, config, allow_remote)
 
 

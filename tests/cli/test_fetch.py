@@ -6,6 +6,7 @@ import threading
 import zipfile
 
 import pytest
+from guideline_pages import official
 
 from tests.cli.run import clh, complaint, text
 from tests.conftest import shared
@@ -86,6 +87,71 @@ def test_a_page_instead_of_a_zip_is_no_zip(server, tmp_path):
     assert "not a zip" in complaint(
         "fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path)
     )
+
+
+PAPER = "fy-2031-icd-10-cm-coding-guidelines.pdf"
+
+
+def test_the_guidelines_come_with_the_tables(server, tmp_path):
+    home = env(server, tmp_path)
+    server.kind.files = {"index-2031.zip": zipped(tabular=SMALL), PAPER: official()}
+    shown = text("fetch", "icd10cm", "--release", "2031", env=home)
+    assert "FY2031: 26 guideline sections, 2 chapters" in shown
+    (kept,) = (tmp_path / "data").rglob("*.pdf")
+    assert kept.read_bytes() == official()
+    section = text("lookup", "i.c.4.a", env=home)
+    assert section.splitlines() == [
+        "§ I.C.4.a Diabetes mellitus",
+        "  Codes of E08-E13, as many as are needed.",
+    ]
+    assert "guidelines   Official Guidelines FY2031, 26 sections" in text("doctor", env=home)
+
+
+@pytest.mark.parametrize(("answer", "why"), [(None, "404"), (b"<html>log in</html>", "not a PDF")])
+def test_without_the_guidelines_the_rest_is_fetched_all_the_same(server, tmp_path, answer, why):
+    server.kind.files = {"index-2031.zip": zipped(tabular=SMALL)}
+    if answer:
+        server.kind.files[PAPER] = answer
+    done = clh("fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path))
+    assert done.returncode == 0
+    assert "tabular FY2031" in done.stdout.decode()
+    (line,) = (each for each in done.stderr.decode().splitlines() if "guidelines" in each)
+    assert PAPER in line
+    assert why in line
+    assert "`--from` takes their PDF" in line
+
+
+def test_the_guidelines_at_hand_plain_or_in_a_zip(tmp_path):
+    home = {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "Coding Guidelines.pdf").write_bytes(official())
+    (folder / "pcs-guidelines-2026.pdf").write_bytes(official())
+    # The year is on the first page.
+    shown = text("fetch", "icd10cm", "--from", folder, env=home)
+    assert shown.startswith("guidelines FY2026 -> ")
+    assert shown.count("->") == 1
+    with zipfile.ZipFile(tmp_path / "papers.zip", "w") as archive:
+        archive.writestr(f"papers/{PAPER}", official())
+    assert "guidelines FY2031" in text(
+        "fetch", "icd10cm", "--from", tmp_path / "papers.zip", env=home
+    )
+
+
+@pytest.mark.parametrize("content", [official()[:900], b"%PDF-1.4"])
+def test_damaged_guidelines_are_refused_and_not_kept(tmp_path, content):
+    home = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    (tmp_path / PAPER).write_bytes(content)
+    line = complaint("fetch", "icd10cm", "--from", tmp_path / PAPER, env=home)
+    assert f"{PAPER}: not a readable PDF" in line
+    assert not list(tmp_path.glob("data/**/*.pdf"))
+    # They do not keep the tables beside them from being installed.
+    (tmp_path / "t.xml").write_bytes(SMALL)
+    done = clh("fetch", "icd10cm", "--from", tmp_path, env=home)
+    assert done.returncode == 0
+    assert done.stdout.decode().startswith("tabular FY2031 -> ")
+    assert f"{PAPER}: not a readable PDF" in done.stderr.decode()
+    assert not list(tmp_path.glob("data/**/*.pdf"))
 
 
 def test_a_zip_at_hand(tmp_path):

@@ -64,23 +64,26 @@ def imported(*arguments):
     return set(done.stderr.strip().splitlines()[-1].split("|"))
 
 
-HEAVY = {"pyarrow", "numpy", "rich", "orjson", "tqdm", "marisa_trie", "simple_icd_10_cm", "sqlite3"}
+HEAVY = {"pyarrow", "numpy", "rich", "orjson", "tqdm", "marisa_trie", "simple_icd_10_cm"}
+HEAVY |= {"sqlite3", "pypdf"}
 
 
 def test_help_imports_click_only():
     assert not imported("--help") & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [("lookup", "hypertension"), ("edits", "E11.9", "I10")])
+@pytest.mark.parametrize(
+    "arguments", [("lookup", "hypertension"), ("lookup", "I.C.9"), ("edits", "E11.9", "I10")]
+)
 def test_lookup_and_edits_import_no_arrow(arguments):
-    assert not imported(*arguments) & {"pyarrow", "numpy", "rich", "simple_icd_10_cm"}
+    assert not imported(*arguments) & {"pyarrow", "numpy", "rich", "simple_icd_10_cm", "pypdf"}
 
 
 def test_coding_one_note_imports_no_arrow(tmp_path):
     note = tmp_path / "n.txt"
     note.write_text("Hypertension.")
     loaded = imported("code", str(note), "--format", "jsonl")
-    assert not loaded & {"pyarrow", "numpy", "rich", "simple_icd_10_cm"}
+    assert not loaded & {"pyarrow", "numpy", "rich", "simple_icd_10_cm", "pypdf"}
 
 
 def test_a_wrong_command_is_one_line():

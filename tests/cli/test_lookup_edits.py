@@ -46,6 +46,25 @@ def test_lookup_says_what_it_stood_on_and_prints_the_entry():
     assert "7th A" in page
 
 
+def test_lookup_prints_a_section_of_the_guidelines_and_whose_words_it_is():
+    done = clh("lookup", "iv.h")
+    assert done.stderr.decode() == "guidelines: our own summary\n"
+    head, *rest = done.stdout.decode().splitlines()
+    assert head == "§ IV.H Uncertain diagnosis"
+    assert "are not coded" in " ".join(rest)
+    document = json.loads(text("lookup", "section", "III", "--json"))
+    assert set(document) == {"section", "source", "text"}
+    assert (document["section"], document["source"]) == ("III", "our own summary")
+    assert document["text"].count("§ III") == 4
+
+
+def test_a_section_that_is_not_there_is_exit_1_and_says_what_is_near():
+    line = complaint("lookup", "I.C.9.a.3", code=1)
+    assert "no such section in our own summary; there is I.C.9.a (`clh fetch icd10cm`" in line
+    done = clh("lookup", "I.C.9.a.3", "--json")
+    assert (done.returncode, json.loads(done.stdout)["text"]) == (1, None)
+
+
 def test_edits():
     done = clh("edits", "e109", "E11.9")
     assert done.returncode == 1

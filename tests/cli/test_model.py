@@ -51,6 +51,11 @@ def test_the_model_is_in_the_provenance(server, tmp_path):
     metadata = pq.read_schema(tmp_path / "out.parquet").metadata
     (config,) = json.loads(metadata[b"clh.runs"]).values()
     assert (config["engine"], config["model"]) == ("openai", "stand-in")
+    assert config["guidelines"].startswith("our own summary (")
+    clh("code", "notes.jsonl", "-o", "rules.parquet", cwd=tmp_path)
+    metadata = pq.read_schema(tmp_path / "rules.parquet").metadata
+    (config,) = json.loads(metadata[b"clh.runs"]).values()
+    assert "guidelines" not in config
 
 
 def test_the_bench_scores_a_model(server, tmp_path):

@@ -158,7 +158,7 @@ def test_a_code_that_does_not_exist():
         (("fetch", "x"), "'x'"),
         (("edits", "I10", "--age", "old"), "'old'"),
         (("lookup", "I10", "--release", "1999"), "FY1999"),
-        (("lookup",), "TERM OR CODE"),
+        (("lookup",), "TERM, CODE OR SECTION"),
     ],
 )
 def test_a_wrong_command_line(arguments, said):

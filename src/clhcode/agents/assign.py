@@ -146,6 +146,7 @@ def _question(encounter: Encounter, claimed: list[_Claimed], tools: Tools) -> Ch
                 asked_by=frozenset(asked_by),
             )
         )
+    setting = tools.setting_of(encounter)
     return Choose(
         agent="assign",
         step="set",
@@ -154,7 +155,8 @@ def _question(encounter: Encounter, claimed: list[_Claimed], tools: Tools) -> Ch
         evidence=(),
         options=tuple(options),
         several=True,
-        setting=tools.setting_of(encounter),
+        setting=setting,
+        guidance=tools.guidelines.of_setting(setting) if tools.guidelines else "",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clhcode.icd.guidelines import Guidelines
 from clhcode.icd.store import Store
 from clhcode.policy import GUIDELINES, Policy
 from clhcode.records import Encounter, Failure, Setting
@@ -19,6 +20,7 @@ class Tools:
         setting: Overrides the encounter's own; without either it is outpatient.
         candidates: How many codes `locate` offers for a condition, at most.
         widen: Whether it also offers neighbours of what the dictionary has word for word.
+        guidelines: What `verify` and `assign` quote from, for engines that read it.
     """
 
     store: Store
@@ -27,6 +29,7 @@ class Tools:
     setting: Setting | None = None
     candidates: int = 10
     widen: bool = False
+    guidelines: Guidelines | None = None
 
     def setting_of(self, encounter: Encounter) -> Setting:
         """Whether the encounter is coded by inpatient or outpatient rules."""

@@ -134,6 +134,10 @@ class _Asker:
         title, notes = _readable(self._tools.store, candidate.code)
         return Option(candidate.code, title, notes, candidate.score)
 
+    def _guidance(self, options: tuple[Option, ...]) -> str:
+        guidelines = self._tools.guidelines
+        return guidelines.chapters(o.code for o in options) if guidelines else ""
+
     def _choose(
         self, step: Step, options: tuple[Option, ...], *, several: bool
     ) -> Talk[Chosen | None]:
@@ -147,6 +151,7 @@ class _Asker:
                 options=options,
                 several=several,
                 setting=self._tools.setting_of(self._encounter),
+                guidance=self._guidance(options) if step == "code" else "",
             )
         ]
         if isinstance(reply, Fault):

@@ -25,6 +25,7 @@ def doctor(*, release: str | None) -> None:
     from clhcode import __version__
     from clhcode.errors import UserError
     from clhcode.icd import sources
+    from clhcode.icd.guidelines import open_guidelines
     from clhcode.icd.store import open_store
     from clhcode.places import cache_home
     from clhcode.runtime.pick import choose_engine
@@ -35,7 +36,7 @@ def doctor(*, release: str | None) -> None:
         click.echo(f"{name:<12} {value}")
 
     say("clh", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
-    base = ("click", "rich", "pyarrow", "orjson", "marisa-trie", "simple-icd-10-cm")
+    base = ("click", "rich", "pyarrow", "orjson", "marisa-trie", "simple-icd-10-cm", "pypdf")
     say("installed", ", ".join(f"{name} {version(name)}" for name in base))
     choice = choose_engine(None)
     say("engine", f"{choice.name} ({choice.reason})")
@@ -58,6 +59,12 @@ def doctor(*, release: str | None) -> None:
     say("store", f"{meta['codes']} codes, {meta['billable']} billable, {meta['terms']} index terms")
     if meta["unknown_codes"] != "0":
         say("", f"{meta['unknown_codes']} index codes are not in the tabular and were dropped")
+    try:
+        guidelines = open_guidelines(chosen.guidelines)
+    except UserError as error:
+        say("guidelines", f"cannot be read: {error}")
+    else:
+        say("guidelines", f"{guidelines.source}, {len(guidelines.sections)} sections")
     missing = False
     for kind, name in NAMES.items():
         book = chosen.of(kind)

@@ -13,11 +13,13 @@ from clhcode.errors import DONE, SOME_ROWS_FAILED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clhcode.icd.sources import Sources
     from clhcode.icd.store import Node, Store
     from clhcode.search.find import Match
     from clhcode.search.lookup import Lookup
 
 _NOTES_SHOWN = 12
+_WIDTH = 100
 
 
 @click.command(
@@ -26,9 +28,10 @@ _NOTES_SHOWN = 12
         'clh lookup "fracture of lower end of left radius"',
         "clh lookup e1122",
         'clh lookup "heart failure" --json',
+        "clh lookup I.C.9.a",
     ),
 )
-@click.argument("query", metavar='"TERM OR CODE"', nargs=-1, required=True)
+@click.argument("query", metavar='"TERM, CODE OR SECTION"', nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option(
     "--most",
@@ -45,15 +48,19 @@ def lookup(
     """Walk the classification from a term or a code.
 
     A term is looked up in the Alphabetic Index and among the titles; a code, with or without
-    its dot, in the Tabular List, with the notes it inherits and its 7th characters. Exit code
-    1 where nothing is found.
+    its dot, in the Tabular List, with the notes it inherits and its 7th characters; a section
+    such as I.C.9.a or "section II" in the Official Guidelines, or in a summary of our own
+    where they have not been fetched. Exit code 1 where nothing is found.
     """
+    from clhcode.icd.guidelines import section_named
     from clhcode.icd.sources import choose
     from clhcode.icd.store import open_store
     from clhcode.search import lookup as looking
     from clhcode.search.find import open_finder
 
     sources = choose(release=release)
+    if section := section_named(" ".join(query)):
+        return _guideline(section, sources, as_json=as_json, plain=plain)
     store, key = open_store(sources)
     finder = open_finder(store, key)
     found = looking.lookup(" ".join(query), store, finder, most)
@@ -65,6 +72,33 @@ def lookup(
     else:
         _print(found, store, sources.describe(), plain=plain)
     return DONE if found.node else SOME_ROWS_FAILED
+
+
+def _guideline(name: str, sources: Sources, *, as_json: bool, plain: bool) -> int:
+    """Prints a section of the guidelines with all below it."""
+    from clhcode.icd.guidelines import OWN, open_guidelines
+
+    guidelines = open_guidelines(sources.guidelines)
+    found = guidelines.section(name)
+    if as_json:
+        import orjson
+
+        document = {"section": name, "source": guidelines.source, "text": found}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        return DONE if found else SOME_ROWS_FAILED
+    click.echo(f"guidelines: {guidelines.source}", err=True)
+    if found is None:
+        near = guidelines.nearest(name)
+        hint = f"; there is {near}" if near else ""
+        if guidelines.source == OWN:
+            hint += " (`clh fetch icd10cm` takes the official PDF)"
+        click.echo(f"clh: {name}: no such section in {guidelines.source}{hint}", err=True)
+        return SOME_ROWS_FAILED
+    for line in found.splitlines():
+        heading = line.startswith("§ ")
+        shown = line if heading else click.wrap_text(line, _WIDTH, "  ", "  ")
+        click.echo(click.style(shown, bold=True) if heading and not plain else shown)
+    return DONE
 
 
 def _print(found: Lookup, store: Store, stood_on: str, *, plain: bool) -> None:

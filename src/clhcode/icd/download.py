@@ -19,6 +19,7 @@ from clhcode.errors import UserError
 
 CDC = "https://ftp.cdc.gov/pub/Health_Statistics/NCHS/Publications/ICD10CM"
 CMS = "https://www.cms.gov/files/zip"
+PAPERS = "https://www.cms.gov/files/document"
 PAGE = "https://www.cms.gov/medicare/coding-billing/icd-10-codes"
 """Where a person finds the files when the addresses below have changed."""
 
@@ -33,6 +34,7 @@ FILES = {
         "{cdc}/{year}/icd10cm-Code Descriptions-{year}.zip",
         "{cms}/{year}-code-descriptions-tabular-order.zip",
     ),
+    "guidelines": ("{papers}/fy-{year}-icd-10-cm-coding-guidelines.pdf",),
 }
 """What is fetched, and where it may be."""
 
@@ -46,13 +48,26 @@ Progress = Callable[[str, int, int | None], None]
 
 def addresses(what: str, year: str, mirror: str | None = None) -> list[str]:
     """The addresses of one of `FILES` for a year; all below `mirror` where one is given."""
-    roots = {"cdc": mirror or CDC, "cms": mirror or CMS}
+    roots = {"cdc": mirror or CDC, "cms": mirror or CMS, "papers": mirror or PAPERS}
     found = [form.format(year=year, **roots) for form in FILES[what]]
     return [quote(address, safe=":/") for address in found]
 
 
-def download(year: str, folder: Path, tell: Progress, mirror: str | None = None) -> list[Path]:
-    """Fetches the zips of a year into a folder, going on where an earlier try broke off.
+def download(
+    year: str,
+    folder: Path,
+    tell: Progress,
+    mirror: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Fetches the files of a year into a folder, going on where an earlier try broke off.
+
+    Args:
+        year: The fiscal year.
+        folder: Where they go, and where an earlier try has left its part.
+        tell: Told how far it is.
+        mirror: A server to ask in place of the official ones.
+        say: Told that the guidelines were not found, which is no failure.
 
     Raises:
         UserError: No address has the tables of that year.
@@ -62,11 +77,16 @@ def download(year: str, folder: Path, tell: Progress, mirror: str | None = None)
     troubles: list[str] = []
     for what in FILES:
         for address in addresses(what, year, mirror):
-            target = folder / f"{what}-{year}.zip"
+            target = folder / f"{what}-{year}{Path(address).suffix}"
             try:
                 _fetch(address, target, tell)
             except (HTTPError, URLError, HTTPException, OSError, zipfile.BadZipFile) as error:
                 troubles.append(f"{address}: {_why(error)}")
+                if what == "guidelines":
+                    say(
+                        f"no guidelines of FY{year} ({troubles[-1]});"
+                        f" `--from` takes their PDF, see {PAGE}"
+                    )
                 continue
             got.append(target)
             break
@@ -80,7 +100,7 @@ def download(year: str, folder: Path, tell: Progress, mirror: str | None = None)
 
 
 def _fetch(address: str, target: Path, tell: Progress) -> None:
-    """One file, by a partial one that a later try goes on with; a zip is tested in full."""
+    """One file, by a partial one that a later try goes on with, and tested for its kind."""
     if target.exists():
         return
     part = target.with_suffix(".part")
@@ -106,14 +126,24 @@ def _fetch(address: str, target: Path, tell: Progress) -> None:
             if size is not None and done < size:
                 raise HTTPException(f"broken off at {done} of {size} bytes")
     try:
-        with zipfile.ZipFile(part) as archive:
-            if broken := archive.testzip():
-                raise zipfile.BadZipFile(f"{broken} is damaged")
-    except zipfile.BadZipFile:
-        # What is no zip will not become one by going on.
+        _tested(part, target.suffix)
+    except (zipfile.BadZipFile, HTTPException):
+        # What is of another kind will not become right by going on.
         part.unlink(missing_ok=True)
         raise
     os.replace(part, target)
+
+
+def _tested(part: Path, suffix: str) -> None:
+    """Raises where a file is not of the kind asked for; a zip is read to its end."""
+    if suffix == ".pdf":
+        with part.open("rb") as stream:
+            if not stream.read(8).startswith(b"%PDF-"):
+                raise HTTPException("not a PDF")
+        return
+    with zipfile.ZipFile(part) as archive:
+        if broken := archive.testzip():
+            raise zipfile.BadZipFile(f"{broken} is damaged")
 
 
 def _why(error: Exception) -> str:

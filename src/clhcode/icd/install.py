@@ -6,22 +6,27 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from clhcode.errors import UserError
 from clhcode.icd.sources import File, home, identify
 
-_SUFFIXES = (".xml", ".txt", ".gz", ".zip")
+_SUFFIXES = (".xml", ".txt", ".gz", ".zip", ".pdf")
+_STORED = {"order": ".txt", "poa": ".txt", "guidelines": ".pdf"}
 
 
-def install(source: Path, release: str | None) -> tuple[list[File], list[File]]:
+def install(
+    source: Path, release: str | None, say: Callable[[str], None] = lambda _: None
+) -> tuple[list[File], list[File]]:
     """Copies the official files of a folder, zip or file into the user's data folder.
 
     Args:
         source: A folder is searched with everything below it, zips in it too.
         release: Only this year; a file that names no year is taken as of this one.
+        say: Told of guidelines that cannot be read, where other files were installed.
 
     Returns:
         The files installed, and the official files passed over: of another year, or of
@@ -34,13 +39,25 @@ def install(source: Path, release: str | None) -> tuple[list[File], list[File]]:
         raise UserError(f"{source}: not there (give the folder or zip with the official files)")
     taken: list[File] = []
     passed: list[File] = []
+    unread: list[UserError] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _official(source, Path(scratch)):
+        for found in _official(source, Path(scratch)):
+            try:
+                file = _guidelines(found) if found.kind == "guidelines" else found
+            except UserError as error:
+                unread.append(error)
+                continue
+            if file is None:
+                continue
             year = file.release or release or ""
             if not year or (release and year != release):
                 passed.append(file)
                 continue
             taken.append(_copied(file, year))
+    if unread and not taken:
+        raise unread[0]
+    for trouble in unread:
+        say(str(trouble))
     if not taken:
         of = f" of {release}" if release else ""
         raise UserError(f"{source}: holds no official ICD-10-CM file{of} (plain, .gz or .zip)")
@@ -58,6 +75,14 @@ def _official(source: Path, scratch: Path) -> Iterator[File]:
             continue
         with _unpacked(path, scratch) as folder:
             yield from _official(folder, scratch)
+
+
+def _guidelines(file: File) -> File | None:
+    """The PDF with the year it names, if it holds what its name promises."""
+    from clhcode.icd.guidelines_pdf import read_guidelines
+
+    year, sections = read_guidelines(file)
+    return replace(file, release=file.release or year) if sections else None
 
 
 @contextmanager
@@ -82,7 +107,7 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
 
 
 def _copied(file: File, year: str) -> File:
-    suffix = ".txt" if file.kind in ("order", "poa") else ".xml"
+    suffix = _STORED.get(file.kind, ".xml")
     target = home() / year / f"icd10cm-{file.kind}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,11 +30,12 @@ _MARKS = (
 _ORDER = re.compile(r"\d{5} [A-Z]\d[0-9A-Z]{1,5} +[01] ")
 _EXEMPT = re.compile(r"Order(?P<year>\d\d)\s+POA")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_FISCAL = re.compile(r"FY[ _-]?(?:20)?(?P<year>\d\d)(?!\d)", re.I)
 
 BOOKS = ("index", "external", "neoplasm", "drug", "poa")
 """What is joined to a tabular: of its own year, or else of the newest there is."""
 TABLES = ("external", "neoplasm", "drug")
-KINDS = ("tabular", *BOOKS, "order")
+KINDS = ("tabular", *BOOKS, "order", "guidelines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class File:
 
     Attributes:
         kind: One of `KINDS`: the Tabular List, the Alphabetic Index, the external-cause
-            index, the neoplasm and drug tables, the codes exempt from POA, the order file.
+            index, the neoplasm and drug tables, the codes exempt from POA, the order file,
+            the PDF of the Official Guidelines.
         release: The fiscal year it names; empty where neither it nor its name says one.
     """
 
@@ -58,10 +60,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a classification is built of."""
+    """What a classification is built of, and the guidelines beside it.
+
+    Attributes:
+        guidelines: For agents and people to read; no part of the classification, its key
+            or its search.
+    """
 
     tabular: File
     books: tuple[File, ...] = ()
+    guidelines: File | None = None
 
     def of(self, kind: str) -> File | None:
         """The file of a kind in `BOOKS`, where there is one."""
@@ -76,6 +84,7 @@ class Sources:
         return text + (f" + tables FY{', FY'.join(tables)}" if tables else "")
 
     def files(self) -> tuple[File, ...]:
+        """What is compiled."""
         return (self.tabular, *self.books)
 
 
@@ -106,7 +115,20 @@ def identify(path: Path) -> File | None:
     if _ORDER.match(head):
         year = _YEAR.search(path.name)
         return File(path, "order", year[0] if year else "")
+    if head.startswith("%PDF-"):
+        return _guidelines(path)
     return None
+
+
+def _guidelines(path: Path) -> File | None:
+    """A PDF as the Official Guidelines, by its name alone: to read it takes seconds."""
+    name = path.name.lower()
+    if "guidelines" not in name or "pcs" in name:
+        return None
+    if fiscal := _FISCAL.search(name):
+        return File(path, "guidelines", f"20{fiscal['year']}")
+    year = _YEAR.search(name)
+    return File(path, "guidelines", year[0] if year else "")
 
 
 def home() -> Path:
@@ -156,25 +178,26 @@ def choose(given: list[File] | None = None, release: str | None = None) -> Sourc
             f" `clh fetch icd10cm --release {release}` gets it"
         )
     tabular = max(wanted, key=lambda f: f.release)
-    books = (
-        max(
+
+    def fitting(kind: str) -> File | None:
+        return max(
             (f for f in files if f.kind == kind),
             key=lambda f: (f.release == tabular.release, f.release),
             default=None,
         )
-        for kind in BOOKS
-    )
-    return Sources(tabular, tuple(book for book in books if book))
+
+    books = tuple(book for book in map(fitting, BOOKS) if book)
+    return Sources(tabular, books, fitting("guidelines"))
 
 
-def digest(sources: Sources, salt: str) -> str:
-    """A key of the sources' contents. A file is hashed once and remembered by its stat."""
+def digest(files: Iterable[File], salt: str) -> str:
+    """A key of the files' contents. A file is hashed once and remembered by its stat."""
     memory = cache_home() / "hashes.json"
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
         known = orjson.loads(memory.read_bytes())
     fresh, key = dict(known), hashlib.sha256(salt.encode())
-    for file in sources.files():
+    for file in files:
         stat = file.path.stat()
         name = f"{file.path}:{stat.st_size}:{stat.st_mtime_ns}"
         if name not in fresh:

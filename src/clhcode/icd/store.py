@@ -260,7 +260,7 @@ def open_store(sources: Sources, say: Callable[[str], None] = say_on_stderr) -> 
     Returns:
         The store, and the key of its sources' contents.
     """
-    key = digest(sources, f"store {build.SCHEMA}")
+    key = digest(sources.files(), f"store {build.SCHEMA}")
 
     def make(path: Path) -> None:
         say(f"building the classification ({sources.describe()}), once ...")

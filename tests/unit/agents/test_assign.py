@@ -1,5 +1,7 @@
 """Assign: one sequenced set, and an account of what was left out."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from clhcode.agents.tools import Tools
 from clhcode.agents.verify import ACCEPTED, REJECTED
 from clhcode.edits.claim import claim_of
 from clhcode.edits.registry import check
+from clhcode.icd.guidelines import open_guidelines
 from clhcode.policy import MENTIONS
 from clhcode.records import Candidate, Condition, Encounter, Failure, Note, Span
 from clhcode.runtime.scripted import ScriptedEngine
@@ -219,3 +222,16 @@ def test_diseases_presumed_related_are_coded_as_one(tools):
     ]
     assert "with N18.30: I12.9 (guideline I.C.9.a)" in after.codes[0].rationale
     assert [(d.code, d.edit, d.because_of) for d in after.dropped] == [("I10", "CB101", "I12.9")]
+
+
+def test_the_question_quotes_the_guidelines_of_its_setting(tools):
+    conditions = [stated(candidate("I10"))]
+    _, (plain,) = assigned(tools, conditions, ALL)
+    assert plain.guidance == ""
+    guided = replace(tools, guidelines=open_guidelines(None))
+    _, (outpatient,) = assigned(guided, conditions, ALL)
+    _, (inpatient,) = assigned(guided, conditions, ALL, setting="inpatient")
+    assert "§ IV.H" in outpatient.guidance
+    assert "§ II.H" not in outpatient.guidance
+    assert "§ II.H" in inpatient.guidance
+    assert "§ IV.H" not in inpatient.guidance

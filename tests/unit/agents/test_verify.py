@@ -1,10 +1,13 @@
 """Verify: down to a billable code, and what the Tabular List says of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from clhcode.agents.locate import PASSED_OVER
 from clhcode.agents.tools import Tools
 from clhcode.agents.verify import ACCEPTED, REJECTED, verify
+from clhcode.icd.guidelines import open_guidelines
 from clhcode.policy import GUIDELINES, MENTIONS
 from clhcode.records import Candidate, Condition, Encounter, Failure, Note, Span
 from clhcode.runtime.scripted import ScriptedEngine
@@ -200,3 +203,15 @@ def test_the_question_says_which_condition_and_whose_rules(finder):
     assert {task.phrase for task in asked} == {"severe Sprain"}
     assert {task.evidence for task in asked} == {(Span(0, 0, 6),)}
     assert {task.setting for task in asked} == {"inpatient"}
+
+
+def test_the_last_question_quotes_the_guidelines_of_its_options_chapters(tools):
+    answers = Chosen((1,)), Chosen((2,)), Chosen((2,)), Chosen((1,)), Chosen((1, 2))
+    before = stated(candidate("S93.4"), candidate("I10"))
+    _, asked, _ = verified(tools, before, *answers)
+    assert {task.guidance for task in asked} == {""}
+    guidelines = open_guidelines(None)
+    _, asked, _ = verified(replace(tools, guidelines=guidelines), before, *answers)
+    assert [bool(task.guidance) for task in asked] == [task.step == "code" for task in asked]
+    injuries, heart = guidelines.section("I.C.19"), guidelines.section("I.C.9")
+    assert asked[-1].guidance == f"{injuries}\n{heart}"
