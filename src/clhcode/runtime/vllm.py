@@ -21,11 +21,16 @@ WIDTH = 64
 
 @dataclass(slots=True)
 class _Rating:
-    """Options under way: the likelihoods that are in, by place."""
+    """Options under way.
+
+    Attributes:
+        logs: The sum of each ending so far.
+        open: Requests whose answer is not in.
+    """
 
     ticket: int
-    logs: dict[int, float]
-    size: int
+    logs: list[float]
+    open: int = 0
 
 
 class VllmModel:
@@ -77,7 +82,8 @@ class VllmModel:
         self.context: int | None = self._llm.model_config.max_model_len
         self.usage, self.width = Usage(), WIDTH
         self._number = 0
-        self._under_way: dict[str, tuple[int, Write] | tuple[_Rating, int, int]] = {}
+        self._writing: dict[str, int] = {}
+        self._rating: dict[str, tuple[_Rating, tuple[int, ...], int]] = {}
         self._done: list[tuple[int, Output]] = []
 
     @property
@@ -109,8 +115,7 @@ class VllmModel:
         if room <= 0:
             self._done.append((ticket, Fault("too-long", f"a prompt of {len(tokens)} tokens")))
             return
-        name = self._add(tokens, _params(request, min(request.most, room)))
-        self._under_way[name] = (ticket, request)
+        self._writing[self._add(tokens, _params(request, min(request.most, room)))] = ticket
 
     def ready(self) -> Iterable[tuple[int, Output]]:
         while not self._done:
@@ -135,52 +140,82 @@ class VllmModel:
         return name
 
     def _finish(self, output: Any) -> None:
-        asked = self._under_way.pop(output.request_id)
         sent, cached = len(output.prompt_token_ids), output.num_cached_tokens or 0
         self.usage.sent += sent
         self.usage.evaluated += sent - cached
         answer = output.outputs[0]
-        if isinstance(asked[0], _Rating):
-            rating, place, size = asked
-            found = [
-                step[token].logprob
-                for token, step in zip(answer.token_ids, answer.logprobs, strict=True)
-            ]
-            rating.logs[place] = float(sum(found[:size]))
-            if len(rating.logs) == rating.size:
-                logs = tuple(rating.logs[n] for n in range(rating.size))
-                self._done.append((rating.ticket, Rated(logs)))
+        if output.request_id in self._rating:
+            self._rated(output)
             return
         self.usage.generated += len(answer.token_ids)
         finish = "stop" if answer.finish_reason == "stop" else "length"
-        self._done.append((asked[0], Written(answer.text, finish)))
+        ticket = self._writing.pop(output.request_id)
+        self._done.append((ticket, Written(answer.text, finish)))
+
+    def _rated(self, output: Any) -> None:
+        rating, places, begin = self._rating.pop(output.request_id)
+        if output.prompt_logprobs is not None:
+            tokens = output.prompt_token_ids
+            log = sum(
+                output.prompt_logprobs[n][tokens[n]].logprob for n in range(begin, len(tokens))
+            )
+        else:
+            (token,) = output.outputs[0].token_ids
+            log = output.outputs[0].logprobs[0][token].logprob
+        for place in places:
+            rating.logs[place] += log
+        rating.open -= 1
+        if rating.open == 0:
+            self._done.append((rating.ticket, Rated(tuple(rating.logs))))
 
     def _rate(self, ticket: int, request: Rate) -> None:
-        """Each ending is written by force after its prompt, which the prefix cache may hold."""
-        from vllm import SamplingParams
+        """Rates endings in one batch.
 
-        rating = _Rating(ticket, {}, len(request.endings))
-        for place, (prompt, ending) in enumerate(
-            zip(request.prompts, request.endings, strict=True)
-        ):
-            head = self.prompt_tokens(prompt)
-            specials = (self._tokenizer.bos_token or "", self._tokenizer.eos_token or "")
-            full = self._tokens(spoken(prompt, self._template, specials) + ending, prompt)
-            if full[: len(head)] != head:
-                full = head + self._tokenizer.encode(ending, add_special_tokens=False)
-            rest = full[len(head) :]
-            if len(full) >= (self.context or 0):
-                self._done.append((ticket, Fault("too-long", "an option does not fit the context")))
-                return
-            params = SamplingParams(
-                temperature=0.0,
-                max_tokens=len(rest),
-                min_tokens=len(rest),
-                logprobs=0,
-                trace_decode_token_ids=rest,
-                detokenize=False,
-            )
-            self._under_way[self._add(head, params)] = (rating, place, len(rest))
+        After short prompts each ending is read with its prompt. That leaves the prefix cache
+        unused, so after a prompt with notes each token of an ending is a request of its own: it
+        must be written there, and its likelihood before that constraint is told.
+        """
+        heads, rests = zip(*map(self._split, request.prompts, request.endings), strict=True)
+        if any(len(h) + len(r) >= (self.context or 0) for h, r in zip(heads, rests, strict=True)):
+            self._done.append((ticket, Fault("too-long", "an option does not fit the context")))
+            return
+        rating = _Rating(ticket, [0.0] * len(rests))
+        if request.prompts[0].plain:
+            for place, (head, rest) in enumerate(zip(heads, rests, strict=True)):
+                name = self._add([*head, *rest], _reading())
+                self._rating[name] = (rating, (place,), len(head))
+                rating.open += 1
+            return
+        steps: dict[tuple[tuple[int, ...], int], list[int]] = {}
+        for place, (head, rest) in enumerate(zip(heads, rests, strict=True)):
+            for n, token in enumerate(rest):
+                steps.setdefault(((*head, *rest[:n]), token), []).append(place)
+        for (before, token), places in steps.items():
+            self._rating[self._add(list(before), _forced(token))] = (rating, tuple(places), 0)
+            rating.open += 1
+
+    def _split(self, prompt: Prompt, ending: str) -> tuple[list[int], list[int]]:
+        """The tokens of a prompt and those of its ending."""
+        head = self.prompt_tokens(prompt)
+        specials = (self._tokenizer.bos_token or "", self._tokenizer.eos_token or "")
+        full = self._tokens(spoken(prompt, self._template, specials) + ending, prompt)
+        if full[: len(head)] == head:
+            return head, full[len(head) :]
+        return head, self._tokenizer.encode(ending, add_special_tokens=False)
+
+
+def _reading() -> Any:
+    from vllm import SamplingParams
+
+    return SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+
+
+def _forced(token: int) -> Any:
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=0.0, max_tokens=1, allowed_token_ids=[token], logprobs=0, detokenize=False
+    )
 
 
 _ON_A_CPU: Mapping[str, Any] = {
