@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ class Lines:
         """A number that no line has, or None."""
         taken = {line.seq for line in self.lines}
         return next((seq for seq in range(self.most) if seq not in taken), None)
+
+    def cells(self) -> int:
+        """Tokens that the lines take in the cache, shared ones once."""
+        # Big-endian bytes are in the order of the tokens, so that neighbours share most.
+        ordered = sorted(
+            (line.tokens for line in self.lines), key=lambda t: t.astype(">i4").tobytes()
+        )
+        shared = sum(common(a, b) for a, b in pairwise(ordered))
+        return sum(map(len, ordered)) - shared
 
     def oldest(self) -> Line | None:
         """The line that was of no use for longest and that nobody holds."""

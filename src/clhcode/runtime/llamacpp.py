@@ -21,7 +21,7 @@ from clhcode.errors import UserError
 from clhcode.runtime.choosing import drawn, generator
 from clhcode.runtime.grammar import gbnf
 from clhcode.runtime.lines import Line, Lines, trie
-from clhcode.runtime.model import Output, Rate, Rated, Request, Usage, Write, Written
+from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
 from clhcode.runtime.template import spoken
 from clhcode.tasks import Fault
 
@@ -41,6 +41,10 @@ _ROWS = 64
 """Distributions asked for in one batch: each is as wide as the vocabulary."""
 _LIKELY = 256
 """Tokens that are tried against a grammar before all of them are."""
+_SMALL = 20_000_000
+"""Parameters below which threads wait for each other longer than they work."""
+_AHEAD = 128
+"""Tokens put aside for each answer."""
 _FULL = 1
 """What llama.cpp answers when its cache has no room."""
 
@@ -89,7 +93,8 @@ class LlamaModel:
         self.context: int | None = context or min(trained, CONTEXT)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._size = int(lib.llama_vocab_n_tokens(self._vocab))
-        self._context = self._open(2 * self.context)
+        self._cells = 2 * self.context
+        self._context = self._open(self._cells)
         self._memory = lib.llama_get_memory(self._context)
         self._batch = lib.llama_batch_init(_BATCH, 0, _SEQUENCES)
         self._sharing = not (
@@ -105,6 +110,8 @@ class LlamaModel:
         self.usage, self.width, self._slots = Usage(), max(2, slots // 2), slots
         self._lines = Lines(_SEQUENCES)
         self._waiting: deque[tuple[int, Request]] = deque()
+        self._groups: dict[int, int] = {}
+        self._sorted = True
         self._writing: list[_Writing] = []
         self._done: list[tuple[int, Output]] = []
         self._grammars: dict[str, int] = {}
@@ -115,7 +122,7 @@ class LlamaModel:
         params = lib.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = cells, _BATCH, _BATCH
         params.n_seq_max, params.kv_unified, params.swa_full = _SEQUENCES, True, True
-        params.n_threads = params.n_threads_batch = len(os.sched_getaffinity(0))
+        params.n_threads = params.n_threads_batch = self._threads()
         params.no_perf = True
         context = lib.llama_init_from_model(self._model, params)
         if not context:
@@ -128,6 +135,12 @@ class LlamaModel:
     def rating(self) -> str:
         """By what options are rated: base models know no numbers."""
         return "number" if self.chat else "phrase"
+
+    def _threads(self) -> int:
+        """Threads: all there are, or `OMP_NUM_THREADS`; one for what is done before they meet."""
+        if self._lib.llama_model_n_params(self._model) < _SMALL:
+            return 1
+        return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
     def count(self, text: str) -> int:
         return len(self.tokens(text, special=False))
@@ -157,6 +170,7 @@ class LlamaModel:
 
     def submit(self, ticket: int, request: Request) -> None:
         self._waiting.append((ticket, request))
+        self._sorted = False
         self.usage.requests += 1
 
     def ready(self) -> Iterable[tuple[int, Output]]:
@@ -183,6 +197,7 @@ class LlamaModel:
 
     def _admit(self) -> None:
         """Takes what waits: options are rated at once, answers begin while there is a slot."""
+        self._sort()
         new: list[tuple[int, Write, Tokens]] = []
         while self._waiting and len(self._writing) + len(new) < self._admitted:
             ticket, request = self._waiting.popleft()
@@ -206,6 +221,17 @@ class LlamaModel:
             self.usage.sent += len(tokens)
             self._begin(ticket, request, tokens, line, row[len(tokens) - 1])
 
+    def _sort(self) -> None:
+        """Prompts that begin alike one after another, so that a small cache serves them all."""
+        if self._sorted:
+            return
+        for _, request in self._waiting:
+            self._groups.setdefault(_first(request).group, len(self._groups))
+        self._waiting = deque(
+            sorted(self._waiting, key=lambda w: (self._groups[(p := _first(w[1])).group], p.user))
+        )
+        self._sorted = True
+
     def _later(self, new: list[tuple[int, Write, Tokens]]) -> None:
         """The cache has no room for all of these now: fewer at a time."""
         if len(new) == 1 and not self._writing:
@@ -225,22 +251,20 @@ class LlamaModel:
             the cache has no room, and nothing is changed.
         """
         lines: list[Line] = []
-        starts: list[int] = []
         known = [
             self._known(tokens, wants) for tokens, wants in zip(sequences, wanted, strict=True)
         ]
+        starts = [shared for _, shared in known]
+        nodes = trie(sequences, starts, wanted)
         with _held(source for source, _ in known):
+            if not self._make_room(len(nodes), len(sequences)):
+                return None
             for tokens, (source, shared) in zip(sequences, known, strict=True):
                 line = self._new_line(tokens)
-                if line is None:
-                    self._drop(*lines)
-                    return None
                 if shared and source is not None:
                     self._lib.llama_memory_seq_cp(self._memory, source.seq, line.seq, 0, shared)
                 lines.append(line)
-                starts.append(shared)
         found: list[dict[int, NDArray[np.float32]]] = [{} for _ in sequences]
-        nodes = trie(sequences, starts, wanted)
         while nodes:
             size = _batch_size([node.wanted for node in nodes])
             head, nodes = nodes[:size], nodes[size:]
@@ -266,10 +290,19 @@ class LlamaModel:
         source, shared = self._lines.longest(tokens)
         return source, min(shared, wanted[0])
 
-    def _new_line(self, tokens: Tokens) -> Line | None:
-        while (seq := self._lines.free()) is None:
+    def _make_room(self, cells: int, lines: int) -> bool:
+        """Gives idle lines up until so many tokens and lines fit, and what is being written."""
+        room = self._cells - cells - _AHEAD * (len(self._writing) + lines)
+        while self._lines.cells() > room or len(self._lines.lines) + lines > _SEQUENCES:
             if not self._evict():
-                return None
+                # What is being written may need less than was put aside for it.
+                return not self._writing and self._lines.cells() + cells <= self._cells
+        return True
+
+    def _new_line(self, tokens: Tokens) -> Line:
+        seq = self._lines.free()
+        if seq is None:
+            raise RuntimeError("no line is free")
         line = Line(seq, tokens, held=True)
         self._lines.lines.append(line)
         self._lines.touch(line)
@@ -481,6 +514,10 @@ class LlamaModel:
         """The template in the file; never one that a library would take in its place."""
         text = self._lib.llama_model_chat_template(self._model, None)
         return text.decode() if text else None
+
+
+def _first(request: Request) -> Prompt:
+    return request.prompts[0] if isinstance(request, Rate) else request.prompt
 
 
 @contextmanager
