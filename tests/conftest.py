@@ -10,6 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.fixtures import (  # noqa: F401 - fixtures of every suite
+    base_gguf,
+    gemma_gguf,
+    gguf,
+    hf_folder,
+    llama_server,
+    vllm_model,
+    vllm_server,
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/engines/" in str(item.path):
+            item.add_marker(pytest.mark.engines)
+        if item.get_closest_marker("engines"):
+            # What the engines' own libraries warn of is theirs.
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 # Set before anything of clhcode runs, and inherited by every process the tests start: the
