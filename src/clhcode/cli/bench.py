@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from clhcode.cli.options import Examples, decorated, policy_of, released
+from clhcode.cli.options import Examples, decorated, policy_of, released, retrieving
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.policy import POLICIES, WORKS
 from clhcode.records import Setting
@@ -90,6 +90,7 @@ _method = decorated(
     click.option(
         "--without", type=click.Choice(WORKS), multiple=True, help="Ablation: take work away."
     ),
+    retrieving,
     click.option("--seeds", default="1", show_default=True, help="Mean and spread over these."),
 )
 
@@ -169,7 +170,7 @@ def bench(
 def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
     from clhcode.bench.run import Asked, ground
     from clhcode.datasets.registry import dataset, own
-    from clhcode.pipeline import open_workplace
+    from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.pick import choose_engine
 
     name, data = options["dataset"], options["data"]
@@ -193,7 +194,10 @@ def _ground(**options: Any) -> tuple[Asked, Ground, Workplace]:
     rows = _rows(chosen.table, data)
     choice = choose_engine(engine, options["model"])
     release, remote = options["release"], options["allow_remote"]
-    place = open_workplace(policy, choice, setting, release=release, allow_remote=remote)
+    retrieval = Retrieval(options["retriever"], options["embedder"], options["top_k"])
+    place = open_workplace(
+        policy, choice, setting, release=release, allow_remote=remote, retrieval=retrieval
+    )
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return asked, ground(asked, rows, place), place

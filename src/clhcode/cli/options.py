@@ -69,6 +69,29 @@ in_and_out: Callable[[F], F] = decorated(
     click.option("--plain", is_flag=True, help="No colours."),
 )
 
+retrieving: Callable[[F], F] = decorated(
+    click.option(
+        "--retriever",
+        type=click.Choice(("lexical", "dense", "hybrid")),
+        default="lexical",
+        show_default=True,
+        help="How candidates are found: by words, by vectors, or by both.",
+    ),
+    click.option(
+        "--embedder",
+        metavar="MODEL|URL",
+        help="What makes the vectors: a sentence-transformers model, or a server's URL.",
+    ),
+    click.option(
+        "--top-k",
+        type=click.IntRange(1, 1_000),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Candidates of a condition.",
+    ),
+)
+
 judging: Callable[[F], F] = decorated(
     click.option(
         "--policy",
@@ -98,6 +121,7 @@ judging: Callable[[F], F] = decorated(
         multiple=True,
         help="Take an agent's work away, to see what it does (ablation).",
     ),
+    retrieving,
 )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from clhcode.pipeline import Workplace
+    from clhcode.search.retrieve import Retrieving
     from clhcode.table.convert import Row
     from clhcode.table.read import Source
     from clhcode.table.tally import Tally
@@ -63,6 +64,9 @@ class Job:
     engine: str | None
     allow_remote: bool
     without: tuple[str, ...]
+    retriever: Retrieving
+    embedder: str | None
+    top_k: int
     workers: int
     into_pipe: Shown
     explain: bool = False
@@ -80,7 +84,8 @@ def execute(job: Job) -> int:
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     if format_ != "text":
         engine = f"{place.choice.describe()} ({place.choice.reason})"
-        _note(f"{place.sources.describe()} · {engine} · {job.policy}")
+        found = "" if job.retriever == "lexical" else f" · {job.retriever} {job.embedder}"
+        _note(f"{place.sources.describe()} · {engine} · {job.policy}{found}")
     if _resumable(job) and format_ != "text":
         return _report(_to_file(job, format_, source, place))
     total = Tally()
@@ -104,14 +109,19 @@ def execute(job: Job) -> int:
 
 def _open(job: Job) -> Workplace:
     """The workplace of a job; also what each worker of it calls."""
-    from clhcode.pipeline import open_workplace
+    from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.pick import choose_engine
 
     policy = policy_of(job.policy, job.without)
     setting = cast("Setting | None", job.setting)
     choice = choose_engine(job.engine, job.model)
     place = open_workplace(
-        policy, choice, setting, release=job.release, allow_remote=job.allow_remote
+        policy,
+        choice,
+        setting,
+        release=job.release,
+        allow_remote=job.allow_remote,
+        retrieval=Retrieval(job.retriever, job.embedder, job.top_k),
     )
     # Rows hold no cycles, so looking for them at every 700th object is time lost.
     gc.freeze()

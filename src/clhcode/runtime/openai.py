@@ -15,20 +15,17 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import urllib3
 
 from clhcode.errors import EngineGoneError
 from clhcode.records import Note
+from clhcode.remote import KEYS
 from clhcode.runtime.speak import messages, read, schema
 from clhcode.talk import Reply
 from clhcode.tasks import Fault, Task
 
-KEYS = ("CLH_API_KEY", "OPENAI_API_KEY")
-"""Where a key may stand; it is taken from nowhere else."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WARM = 4_096
 """Encounters whose notes are taken to be in the server's cache."""
 _RETRIED = (429, 500, 502, 503, 504)
@@ -54,11 +51,6 @@ class Speech:
     temperature: float = 0.0
     seed: int = 1
     most_tokens: int = 4_096
-
-
-def is_remote(url: str) -> bool:
-    """Whether text sent there leaves this machine."""
-    return urlsplit(url).hostname not in LOOPBACK
 
 
 class OpenAIEngine:

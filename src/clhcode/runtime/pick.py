@@ -49,7 +49,7 @@ def choose_engine(engine: str | None, model: str | None = None) -> Choice:
         raise UserError(
             f"--model {model}: only a server's URL can be used so far, as http://127.0.0.1:8000/v1"
         )
-    from clhcode.runtime.openai import is_remote
+    from clhcode.remote import is_remote
 
     return Choice("openai", "the model is a URL", model, is_remote(model))
 
