@@ -84,8 +84,9 @@ def open_dense(
     def make(path: Path) -> None:
         texts = finder.texts()
         say(f"embedding {len(texts):,} entries with {embedder.name}, once ...")
+        vectors = embedded(texts, embedder)
         with path.open("wb") as out:
-            np.save(out, embedded(texts, embedder))
+            np.save(out, vectors)
             out.flush()
             os.fsync(out.fileno())
 
