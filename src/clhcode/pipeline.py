@@ -123,7 +123,7 @@ def open_workplace(
         # The same model behind another address is the same run.
         config["model"], config["prompts"] = engine.model, fingerprint()
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
-    tools = Tools(store, finder, policy, setting, retrieval.most, retriever=retriever)
+    tools = Tools(store, finder, policy, setting, candidates=retrieval.most, retriever=retriever)
     return Workplace(tools, engine, choice, sources, run, config, allow_remote, retrieval)
 
 
