@@ -28,6 +28,10 @@ _AT_ONCE = 64
 _SPARE = 8
 """Entries looked at for each code wanted: a code has several, and those lie together."""
 
+_SAME = 0.99
+"""Cosine of one text's vectors by one model; batches and kinds of processors differ by less."""
+_ANEW = "remove it, it is made anew"
+
 
 class Dense:
     """The entries of a finder as vectors.
@@ -50,19 +54,11 @@ class Dense:
         size = min(_SPARE * most, len(self._vectors))
         for at in range(0, len(phrases), _AT_ONCE):
             rows = self._embedder.queries(phrases[at : at + _AT_ONCE])
-            self._check(rows)
             for cosines in rows @ self._vectors.T:
                 near = np.argpartition(cosines, -size)[-size:]
                 # Four digits, as equal texts differ in the last ones by where they stand.
                 scored = {int(n): max(0.0, round(float(cosines[n]), 4)) for n in near}
                 yield self._finder.ranked(scored, most)
-
-    def _check(self, rows: Vectors) -> None:
-        if rows.shape[1] != self._vectors.shape[1]:
-            raise UserError(
-                f"{self._embedder.name} now makes vectors of {rows.shape[1]} numbers, and made"
-                f" the index of {self._vectors.shape[1]}"
-            )
 
 
 def open_dense(
@@ -74,7 +70,7 @@ def open_dense(
     """Opens the vectors of a finder's entries, making them first where they are not there yet.
 
     Raises:
-        UserError: They cannot be kept or read.
+        UserError: They cannot be kept or read, or another model made them under this name.
     """
     import numpy as np
 
@@ -82,7 +78,7 @@ def open_dense(
     key = f"{key_of_sources}-{dictionary.SCHEMA}.{SCHEMA}-{identity}"
 
     def make(path: Path) -> None:
-        texts = finder.texts()
+        texts = [finder.text(number) for number in range(len(finder))]
         say(f"embedding {len(texts):,} entries with {embedder.name}, once ...")
         vectors = embedded(texts, embedder)
         with path.open("wb") as out:
@@ -94,7 +90,11 @@ def open_dense(
     try:
         mapped = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); remove it, it is made anew") from None
+        raise UserError(f"{path}: cannot be read ({error}); {_ANEW}") from None
+    # A server's model is known by its name alone, and some are all called the same.
+    (probe,), kept = embedder.passages([finder.text(0)]), mapped[0]
+    if probe.shape != kept.shape or float(probe @ kept) < _SAME:
+        raise UserError(f"{path}: not made by the {embedder.name} that answers now; {_ANEW}")
     return Dense(finder, np.asarray(mapped), embedder)
 
 

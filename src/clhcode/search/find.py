@@ -199,20 +199,20 @@ class Finder:
         numbers = frozenset(array("I", row[0]))
         return dictionary.idf(len(self._entries.source), len(numbers)), numbers
 
-    def texts(self) -> list[str]:
-        """Every entry in words, by its number: `Lead term, subterm, subterm`, or a title."""
-        return [", ".join(self._said(number)) for number in range(len(self._entries.source))]
+    def __len__(self) -> int:
+        """How many entries there are; they are numbered from 0."""
+        return len(self._entries.source)
 
-    def _said(self, number: int) -> tuple[str, ...]:
-        ref = self._entries.ref[number]
-        source = self._entries.source[number]
+    def text(self, number: int) -> str:
+        """An entry in words: `Lead term, subterm, subterm`, or a title."""
+        source, ref = self._entries.source[number], self._entries.ref[number]
         if source == dictionary.TABULAR:
-            return (self.store.by_number(ref).title,)
+            return self.store.by_number(ref).title
         if source == dictionary.INCLUSION:
-            return (self.store.inclusion(ref)[1],)
-        if source == dictionary.TABLE:
-            return self._row(*divmod(ref, 8))
-        return self.store.term_path(self.store.term(ref))
+            return self.store.inclusion(ref)[1]
+        cell = source == dictionary.TABLE
+        path = self._row(*divmod(ref, 8)) if cell else self.store.term_path(self.store.term(ref))
+        return ", ".join(path)
 
     def _match(self, number: int, score: float) -> Match:
         entries = self._entries

@@ -49,7 +49,8 @@ def codes(found):
 
 
 def test_entries_are_put_in_words(small):
-    assert sorted(small[0].texts()) == [
+    finder, _ = small
+    assert sorted(finder.text(number) for number in range(len(finder))) == [
         "Acute neuropathy",
         "Failure, renal",
         "Failure, renal, acute",
@@ -114,12 +115,13 @@ def test_equal_texts_are_embedded_once():
 def test_vectors_are_made_once_for_each_embedder(small, cache):
     said = []
     open_dense(*small, first := Counted(), said.append)
-    assert len(first.passed) == 8
+    # Eight texts, and one again to see that it is the same model.
+    assert first.passed[8:] == ["Glimmer disease"]
     assert said == ["embedding 9 entries with counted, once ..."]
     (path,) = made(cache)
     open_dense(*small, again := Counted(), said.append)
     open_dense(*small, other := Counted("other"), quiet)
-    assert (again.passed, len(other.passed), len(said)) == ([], 8, 1)
+    assert (len(again.passed), len(other.passed), len(said)) == (1, 9, 1)
     assert len(made(cache)) == 2
     assert np.load(path).shape == (9, 9)
 
@@ -146,7 +148,7 @@ def test_an_embedder_that_breaks_leaves_nothing(small, cache):
         open_dense(*small, Breaking(), quiet)
     assert made(cache) == []
     open_dense(*small, after := Counted(), quiet)
-    assert len(after.passed) == 8
+    assert len(after.passed) == 9
 
 
 KILLED = """
@@ -181,7 +183,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_looks_whole(small, cache, tm
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [p.suffix for p in made(cache)] == [".part"]
     open_dense(*small, after := Counted(), quiet)
-    assert len(after.passed) == 8
+    assert len(after.passed) == 9
     # What the killed one left is cleared away.
     assert [p.suffix for p in made(cache)] == [".npy"]
 
@@ -194,15 +196,24 @@ def test_a_file_that_was_cut_is_named(small, cache):
         open_dense(*small, Counted(), quiet)
 
 
-class Longer(Counted):
-    def queries(self, texts):
-        return np.ones((len(texts), 5), np.float32)
+class Changed(Counted):
+    """Another model of the same name."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def passages(self, texts):
+        return np.eye(1, self.size, 4, np.float32).repeat(len(texts), axis=0)
 
 
-def test_an_embedder_that_has_changed_is_refused(small):
+@pytest.mark.parametrize("size", [5, 9])
+def test_another_model_of_the_same_name_is_refused(small, cache, size):
     open_dense(*small, Counted(), quiet)
-    with pytest.raises(UserError, match="now makes vectors of 5 numbers, and made the index of 9"):
-        open_dense(*small, Longer(), quiet).search([Query("fever")], 1)
+    (path,) = made(cache)
+    said = rf"{path.name}: not made by the counted that answers now; remove it"
+    with pytest.raises(UserError, match=said):
+        open_dense(*small, Changed(size), quiet)
 
 
 def test_a_server_embeds_in_batches_with_its_key(small, monkeypatch):
