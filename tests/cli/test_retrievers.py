@@ -120,9 +120,12 @@ def test_the_bench_scores_a_retriever(server, env, tmp_path):
     row = {"encounter_id": "e", "split": "test", "notes": notes, "gold": gold}
     (tmp_path / "own.jsonl").write_text(json.dumps(row) + "\n")
     options = ("--retriever", "dense", "--embedder", server.url, "--top-k", "5", "--json")
-    found = json.loads(text("bench", "--data", tmp_path / "own.jsonl", *options, env=env))
+    command = ("bench", "--data", tmp_path / "own.jsonl")
+    found = json.loads(text(*command, *options, "-o", tmp_path / "r.json", env=env))
     run = found["run"]
     assert (run["retriever"], run["embedder"], run["top_k"]) == ("dense", "stand-in", 5)
+    again = json.loads(text(*command, "--result", tmp_path / "r.json", "--json", env=env))
+    assert again["run"] == run
 
 
 @pytest.mark.parametrize(
