@@ -18,16 +18,18 @@ from clhcode.agents.locate import locate
 from clhcode.agents.tools import Tools
 from clhcode.agents.verify import verify
 from clhcode.datasets.registry import DATASETS
-from clhcode.errors import UserError
+from clhcode.errors import EngineGoneError, UserError
 from clhcode.icd.guidelines import Guidelines, open_guidelines
 from clhcode.icd.sources import Sources, choose
 from clhcode.icd.store import open_store, say_on_stderr
 from clhcode.policy import Policy
 from clhcode.records import Encounter, Failure, Setting, Turn
+from clhcode.remote import is_remote, is_url
 from clhcode.runtime.oracle import Oracle
 from clhcode.runtime.pick import Setup, model_names, start_engine, used
 from clhcode.runtime.speak import fingerprint
-from clhcode.search.find import open_finder
+from clhcode.search.find import Finder, open_finder
+from clhcode.search.retrieve import Hybrid, Lexical, Retriever, Retrieving
 from clhcode.table.convert import Row
 from clhcode.talk import Engine, Reply, Talk, drive, helped, overheard
 from clhcode.tasks import AGENTS, Agent, Extract, Fault, Task
@@ -41,6 +43,31 @@ STAGES: dict[Agent, Callable[[Encounter, Tools], Talk[Encounter]]] = {
     "verify": verify,
     "assign": assign,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """How `locate` finds candidates.
+
+    Attributes:
+        embedder: What makes vectors, for `dense` and `hybrid`: a folder, a hub name or a URL.
+        most: Codes offered for a condition, at most.
+    """
+
+    name: Retrieving = "lexical"
+    embedder: str | None = None
+    most: int = 10
+
+    def __post_init__(self) -> None:
+        if self.name == "lexical" and self.embedder:
+            raise UserError("--embedder goes with --retriever dense or hybrid")
+        if self.name != "lexical" and not self.embedder:
+            raise UserError(f"--retriever {self.name} needs --embedder: a model or a server's URL")
+
+    @property
+    def remote(self) -> bool:
+        """Whether phrases leave this machine to be embedded."""
+        return self.embedder is not None and is_url(self.embedder) and is_remote(self.embedder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +86,7 @@ class Workplace:
     run: str
     config: dict[str, object]
     allow_remote: bool = False
+    retrieval: Retrieval = Retrieval()
 
     def close(self) -> None:
         """Frees what the engine holds, and keeps with the configuration what it cost."""
@@ -79,12 +107,14 @@ def open_workplace(
     *,
     release: str | None = None,
     allow_remote: bool = False,
+    retrieval: Retrieval = Retrieval(),
     say: Callable[[str], None] = say_on_stderr,
 ) -> Workplace:
     """Opens classification, search and engine, building what has not been built yet."""
     sources = choose(release=release)
     store, key = open_store(sources, say)
     finder = open_finder(store, key, say)
+    retriever, embedder = _retriever(retrieval, finder, key, say)
     config: dict[str, object] = {
         "clhcode": __version__,
         "engine": setup.named(),
@@ -92,6 +122,9 @@ def open_workplace(
         "policy": policy.name,
         "without": sorted(policy.without),
         "setting": setting,
+        "retriever": retrieval.name,
+        "top_k": retrieval.most,
+        "embedder": embedder,
         "tabular": sources.tabular.release,
         "books": {file.kind: file.release for file in sources.books},
         "files": [Path(file.path).name for file in sources.files()],
@@ -109,8 +142,33 @@ def open_workplace(
         config |= {"manners": {a: asdict(setup.manners[a]) for a in AGENTS}}
         config["context"] = setup.context
     run = hashlib.sha256(orjson.dumps(config, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
-    tools = Tools(store, finder, policy, setting, guidelines=guidelines)
-    return Workplace(tools, engine, setup, sources, run, config, allow_remote)
+    tools = Tools(
+        store,
+        finder,
+        policy,
+        setting,
+        candidates=retrieval.most,
+        retriever=retriever,
+        guidelines=guidelines,
+    )
+    return Workplace(tools, engine, setup, sources, run, config, allow_remote, retrieval)
+
+
+def _retriever(
+    retrieval: Retrieval, finder: Finder, key: str, say: Callable[[str], None]
+) -> tuple[Retriever | None, str | None]:
+    """What ranks candidates, and the identity of its embedder."""
+    if retrieval.embedder is None:
+        return None, None
+    from clhcode.search.dense import open_dense
+    from clhcode.search.embed import open_embedder
+
+    embedder = open_embedder(retrieval.embedder)
+    dense = open_dense(finder, key, embedder, say)
+    if retrieval.name == "dense":
+        return dense, embedder.identity
+    # Neighbours are what two rankings are fused for.
+    return Hybrid(Lexical(finder, widen=True), dense), embedder.identity
 
 
 def code(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
@@ -179,6 +237,9 @@ def _guarded(encounter: Encounter, stages: Sequence[Agent], place: Workplace) ->
         try:
             talk = STAGES[stage](encounter, place.tools)
             encounter = yield from overheard(talk, hear) if place.setup.keep_raw else talk
+        except EngineGoneError:
+            # The embedder's server; without it no later row can be looked up either.
+            raise
         except Exception as error:
             # The exception's own text may quote the note: its type and place must do.
             at = traceback.extract_tb(error.__traceback__)[-1]
@@ -225,9 +286,13 @@ def _check_ready(encounter: Encounter, first: Agent, tools: Tools) -> None:
 def _check_private(encounter: Encounter, place: Workplace) -> None:
     """Refuses to send the text of a credentialed data set to another machine."""
     known = DATASETS.get(encounter.dataset or "")
-    away = place.setup.remote
-    if away and known and known.credentialed and not place.allow_remote:
-        raise UserError(
-            f"{known.title} is credentialed: its text may not leave for {away.model}"
-            " (--allow-remote if your agreement covers that server)"
-        )
+    if place.allow_remote or not known or not known.credentialed:
+        return
+    judge = place.setup.remote
+    embedder = place.retrieval.embedder if place.retrieval.remote else None
+    for url in (judge.model if judge else None, embedder):
+        if url:
+            raise UserError(
+                f"{known.title} is credentialed: its text may not leave for {url}"
+                " (--allow-remote if your agreement covers that server)"
+            )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from clhcode.agents.tools import Tools, failure
 from clhcode.records import Candidate, Condition, Encounter, Failure
 from clhcode.search.find import Match
 from clhcode.search.history import past
+from clhcode.search.retrieve import Query
 from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option
 from clhcode.text.tokens import sentence_at
 
 _OF_THE_STAY = ("diagnoses", "assessment_plan", "hospital_course")
 """What stands here as resolved was treated in the stay, and is reported (section III)."""
+
+Found: TypeAlias = Mapping[Query, tuple[Match, ...]]
 
 PASSED_OVER = "passed over"
 """The verdict of a candidate that was offered and not chosen."""
@@ -24,8 +29,10 @@ def locate(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
 
     The others keep `candidates=None`: they were not looked up.
     """
+    conditions = encounter.conditions or ()
+    found = _found(encounter, [c for c in conditions if _coded(c, encounter, tools)], tools)
     results = yield from together(
-        _navigate(encounter, condition, tools) for condition in encounter.conditions or ()
+        _navigate(encounter, condition, found, tools) for condition in conditions
     )
     return replace(
         encounter,
@@ -34,13 +41,17 @@ def locate(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
     )
 
 
+def _coded(condition: Condition, encounter: Encounter, tools: Tools) -> bool:
+    return tools.policy.codes(condition.assertion, tools.setting_of(encounter))
+
+
 def _navigate(
-    encounter: Encounter, condition: Condition, tools: Tools
+    encounter: Encounter, condition: Condition, found: Found, tools: Tools
 ) -> Talk[tuple[Condition, tuple[Failure, ...]]]:
-    if not tools.policy.codes(condition.assertion, tools.setting_of(encounter)):
+    if not _coded(condition, encounter, tools):
         given = condition.candidates is None
         return condition if given else replace(condition, candidates=None), ()
-    matches = () if "retrieval" in tools.policy.without else _matches(encounter, condition, tools)
+    matches = _matches(encounter, condition, found, tools)
     treated = condition.section in _OF_THE_STAY and tools.setting_of(encounter) == "inpatient"
     if condition.assertion == "historical" and tools.policy.enforce and not treated:
         matches = _past(matches, tools)
@@ -68,14 +79,30 @@ def phrase_of(condition: Condition) -> str:
     return " ".join((*condition.modifiers, condition.quote))
 
 
-def _matches(encounter: Encounter, condition: Condition, tools: Tools) -> tuple[Match, ...]:
-    """Codes for the phrase with its modifiers and without; each code by its best match."""
-    best: dict[str, Match] = {}
+def _queries(encounter: Encounter, condition: Condition) -> list[Query]:
+    """The phrase with its modifiers and without, each with the sentences it stands in."""
     context = " ".join(
         sentence_at(encounter.notes[span.note].text, span.begin) for span in condition.evidence
     )
-    for phrase in dict.fromkeys((phrase_of(condition), condition.quote)):
-        for match in tools.finder.find(phrase, tools.candidates, context, widen=tools.widen):
+    phrases = dict.fromkeys((phrase_of(condition), condition.quote))
+    return [Query(phrase, context) for phrase in phrases]
+
+
+def _found(encounter: Encounter, conditions: Sequence[Condition], tools: Tools) -> Found:
+    """What search has for every phrase of an encounter, which it is asked for at once."""
+    if "retrieval" in tools.policy.without:
+        return {}
+    asked = dict.fromkeys(q for c in conditions for q in _queries(encounter, c))
+    return dict(zip(asked, tools.search(tuple(asked)), strict=True))
+
+
+def _matches(
+    encounter: Encounter, condition: Condition, found: Found, tools: Tools
+) -> tuple[Match, ...]:
+    """Codes for the phrases of a condition; each code by its best match."""
+    best: dict[str, Match] = {}
+    for query in _queries(encounter, condition):
+        for match in found.get(query, ()):
             known = best.get(match.node.code)
             if known is None or match.score > known.score:
                 best[match.node.code] = match

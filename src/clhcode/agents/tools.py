@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clhcode.icd.guidelines import Guidelines
 from clhcode.icd.store import Store
 from clhcode.policy import GUIDELINES, Policy
 from clhcode.records import Encounter, Failure, Setting
-from clhcode.search.find import Finder
+from clhcode.search.find import Finder, Match
+from clhcode.search.retrieve import Lexical, Query, Retriever
 from clhcode.tasks import Agent, Fault
 
 
@@ -21,6 +23,7 @@ class Tools:
         candidates: How many codes `locate` offers for a condition, at most.
         widen: Whether it also offers neighbours of what the dictionary has word for word.
         guidelines: What `verify` and `assign` quote from, for engines that read it.
+        retriever: What ranks them; the dictionary and shared words where it is None.
     """
 
     store: Store
@@ -30,6 +33,12 @@ class Tools:
     candidates: int = 10
     widen: bool = False
     guidelines: Guidelines | None = None
+    retriever: Retriever | None = None
+
+    def search(self, queries: Sequence[Query]) -> list[tuple[Match, ...]]:
+        """The codes that `locate` offers for each of an encounter's phrases."""
+        retriever = self.retriever or Lexical(self.finder, self.widen)
+        return retriever.search(queries, self.candidates)
 
     def setting_of(self, encounter: Encounter) -> Setting:
         """Whether the encounter is coded by inpatient or outpatient rules."""

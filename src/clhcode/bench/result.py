@@ -17,6 +17,7 @@ from clhcode.errors import UserError
 FORMAT = "clh-result-1"
 RUN = (
     *("clhcode", "engine", "model", "prompts", "oracle", "without", "candidates", "seeds", "run"),
+    *("retriever", "embedder", "top_k"),
     *("classification", "tabular", "space", "predictions"),
 )
 """What is told of a run."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from clhcode.cli.models import thinking, usage_lines, wishes_of
-from clhcode.cli.options import Examples, decorated, policy_of, released
+from clhcode.cli.options import Examples, decorated, policy_of, released, retrieving
 from clhcode.cli.questions import asking, check, score
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.policy import POLICIES, WORKS
@@ -79,6 +79,7 @@ _method = decorated(
     click.option(
         "--without", type=click.Choice(WORKS), multiple=True, help="Ablation: take work away."
     ),
+    retrieving,
     click.option("--seeds", default="1", show_default=True, help="Mean and spread over these."),
 )
 
@@ -169,7 +170,7 @@ def bench(
 def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, Workplace]:
     from clhcode.bench.run import Asked, ground
     from clhcode.datasets.registry import dataset, own
-    from clhcode.pipeline import open_workplace
+    from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.setup import setup_of
 
     name, data = options["dataset"], options["data"]
@@ -195,7 +196,10 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
     )
     rows = _rows(chosen.table, data)
     release, remote = options["release"], options["allow_remote"]
-    place = open_workplace(policy, setup, setting, release=release, allow_remote=remote)
+    retrieval = Retrieval(options["retriever"], options["embedder"], options["top_k"])
+    place = open_workplace(
+        policy, setup, setting, release=release, allow_remote=remote, retrieval=retrieval
+    )
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return asked, ground(asked, rows, place), place

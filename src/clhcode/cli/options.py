@@ -27,8 +27,8 @@ def decorated(*options: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-class Examples(click.Command):
-    """A command whose help ends with lines one can paste."""
+class _WithExamples(click.Command):
+    """Help that ends with lines one can paste."""
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +38,14 @@ class Examples(click.Command):
         with formatter.section("Examples"):
             for line in self.examples:
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+class Examples(_WithExamples):
+    """A command whose help ends with lines one can paste."""
+
+
+class ExamplesGroup(_WithExamples, click.Group):
+    """A group of commands whose help does."""
 
 
 released: Callable[[F], F] = click.option(
@@ -70,6 +78,29 @@ in_and_out: Callable[[F], F] = decorated(
     click.option("--plain", is_flag=True, help="No colours."),
 )
 
+retrieving: Callable[[F], F] = decorated(
+    click.option(
+        "--retriever",
+        type=click.Choice(("lexical", "dense", "hybrid")),
+        default="lexical",
+        show_default=True,
+        help="How candidates are found: by words, by vectors, or by both.",
+    ),
+    click.option(
+        "--embedder",
+        metavar="MODEL|URL",
+        help="What makes the vectors: a sentence-transformers model, or a server's URL.",
+    ),
+    click.option(
+        "--top-k",
+        type=click.IntRange(1, 1_000),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Candidates of a condition.",
+    ),
+)
+
 judging: Callable[[F], F] = decorated(
     click.option(
         "--policy",
@@ -91,6 +122,7 @@ judging: Callable[[F], F] = decorated(
         multiple=True,
         help="Take an agent's work away, to see what it does (ablation).",
     ),
+    retrieving,
 )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, ExamplesGroup
 from clhcode.tasks import AGENTS
 
 
-@click.group()
+@click.group(
+    cls=ExamplesGroup, examples=("clh prompts list", "clh prompts show verify --name paper > my.j2")
+)
 def prompts() -> None:
     """Show the prompts that come with clh."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from clhcode.pipeline import Workplace
     from clhcode.runtime.setup import Wishes
+    from clhcode.search.retrieve import Retrieving
     from clhcode.table.convert import Row
     from clhcode.table.read import Source
     from clhcode.table.tally import Tally
@@ -64,6 +65,9 @@ class Job:
     release: str | None
     allow_remote: bool
     without: tuple[str, ...]
+    retriever: Retrieving
+    embedder: str | None
+    top_k: int
     workers: int
     into_pipe: Shown
     explain: bool = False
@@ -87,7 +91,8 @@ def _execute(job: Job, format_: Shown, place: Workplace) -> int:
 
     source = read("-" if job.source == "-" else Path(job.source), text_column=job.text_column)
     if format_ != "text":
-        _note(f"{place.sources.describe()} · {place.setup.describe()} · {job.policy}")
+        found = "" if job.retriever == "lexical" else f" · {job.retriever} {job.embedder}"
+        _note(f"{place.sources.describe()} · {place.setup.describe()} · {job.policy}{found}")
     if _resumable(job) and format_ != "text":
         return _report(_to_file(job, format_, source, place), place)
     total = Tally()
@@ -111,13 +116,18 @@ def _execute(job: Job, format_: Shown, place: Workplace) -> int:
 
 def _open(job: Job) -> Workplace:
     """The workplace of a job; also what each worker of it calls."""
-    from clhcode.pipeline import open_workplace
+    from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.setup import setup_of
 
     policy = policy_of(job.policy, job.without)
     setting = cast("Setting | None", job.setting)
     place = open_workplace(
-        policy, setup_of(job.wishes), setting, release=job.release, allow_remote=job.allow_remote
+        policy,
+        setup_of(job.wishes),
+        setting,
+        release=job.release,
+        allow_remote=job.allow_remote,
+        retrieval=Retrieval(job.retriever, job.embedder, job.top_k),
     )
     # Rows hold no cycles, so looking for them at every 700th object is time lost.
     gc.freeze()

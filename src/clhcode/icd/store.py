@@ -239,7 +239,9 @@ def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 return path
-            part.unlink(missing_ok=True)
+            # Nobody else writes here now: what lies there is of a process that was killed.
+            for left in path.parent.glob(f"{path.name}.*.part*"):
+                left.unlink(missing_ok=True)
             try:
                 make(part)
                 os.replace(part, path)

@@ -1,13 +1,11 @@
 """Any server that speaks the OpenAI API: vLLM's, llama.cpp's, a hosted one.
 
 Requests are sent by a few threads; of an encounter's first requests one goes ahead alone, so
-that the others find the notes in the server's prefix cache. Attempts after 429, 5xx and broken
-connections are urllib3's, with its backoff and Retry-After.
+that the others find the notes in the server's prefix cache.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections import OrderedDict, deque
@@ -15,24 +13,20 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import orjson
-import urllib3
 
 from clhcode.errors import EngineGoneError, UserError
+from clhcode.remote import ADVICE, RETRIED, Server
 from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
 from clhcode.runtime.template import messages, spoken
 from clhcode.tasks import Fault
 
-KEYS = ("CLH_API_KEY", "OPENAI_API_KEY")
-"""Where a key may stand; it is taken from nowhere else."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WARM = 4_096
 """Groups of prompts whose beginning is taken to be in the server's cache."""
 _LETTERS_A_TOKEN = 2.5
 """An estimate from below, where no tokenizer is at hand."""
-_RETRIED = (429, 500, 502, 503, 504)
 _UNKNOWN = (400, 422, 500)
 """What servers answer to a form of schema that they do not know."""
 
@@ -88,11 +82,6 @@ def speech_of(given: Iterable[tuple[str, object]]) -> Speech:
     return speech
 
 
-def is_remote(url: str) -> bool:
-    """Whether text sent there leaves this machine."""
-    return urlsplit(url).hostname not in LOOPBACK
-
-
 class ServedModel:
     """A model behind a URL such as `http://127.0.0.1:8000/v1`."""
 
@@ -102,25 +91,18 @@ class ServedModel:
         Raises:
             EngineGoneError: There is no server, it wants another key, or it has no model.
         """
-        self._url, self._speech = url.rstrip("/"), speech or Speech()
-        key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
-        self._headers = {"Content-Type": "application/json"}
-        if key and self._speech.key_header:
-            self._headers[self._speech.key_header] = key
-        elif key:
-            self._headers["Authorization"] = f"Bearer {key}"
+        self._speech = speech or Speech()
         version = self._speech.api_version
-        self._query = "?" + urlencode({"api-version": version}) if version else ""
-        self._retry = urllib3.Retry(
-            total=self._speech.attempts - 1,
-            status_forcelist=_RETRIED,
-            allowed_methods=None,
-            backoff_factor=self._speech.pause,
-            raise_on_status=False,
+        self._server = Server(
+            url,
+            seconds=self._speech.seconds,
+            attempts=self._speech.attempts,
+            pause=self._speech.pause,
+            side_by_side=self._speech.side_by_side,
+            key_header=self._speech.key_header,
+            query="?" + urlencode({"api-version": version}) if version else "",
         )
-        self._http = urllib3.PoolManager(
-            maxsize=self._speech.side_by_side, timeout=self._speech.seconds
-        )
+        self._url = self._server.url
         self.chat = not self._speech.plain
         self.usage, self.width = Usage(), max(16, 2 * self._speech.side_by_side)
         self.name, own = self._served_model()
@@ -176,7 +158,7 @@ class ServedModel:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._http.clear()
+        self._server.close()
 
     def _forget(self) -> None:
         """Drops the oldest group that nothing waits for."""
@@ -220,8 +202,8 @@ class ServedModel:
         else:
             body["messages"] = _turns(request.prompt)
         status, data = self._formed(request, body, "/completions" if plain else "/chat/completions")
-        if status in _ADVICE:
-            raise EngineGoneError(f"{self._url}: answers {status}: {_ADVICE[status]}")
+        if status in ADVICE:
+            raise EngineGoneError(f"{self._url}: answers {status}: {ADVICE[status]}")
         if status != 200:
             return Fault("refused", f"the server answers {status}")
         try:
@@ -284,7 +266,7 @@ class ServedModel:
             return self._post(path, {**body, "response_format": form})
         first, second = ("json_schema", "json_object")
         usual = {**body, "response_format": _format(request.schema, first)}
-        status, data = self._post(path, usual, tuple(s for s in _RETRIED if s not in _UNKNOWN))
+        status, data = self._post(path, usual, tuple(s for s in RETRIED if s not in _UNKNOWN))
         if status in _UNKNOWN:
             form = _format(request.schema, second)
             status, data = self._post(path, {**body, "response_format": form})
@@ -295,50 +277,18 @@ class ServedModel:
 
     def _served_model(self) -> tuple[str, int | None]:
         """Name and context of the model that is asked."""
-        # A server that is not there at the start will not come while one waits.
-        status, data = self._send("GET", "/models", None, self._retry.new(total=0))
-        if status != 200:
-            advice = _ADVICE.get(status, "no list of models")
-            raise EngineGoneError(f"{self._url}: answers {status}: {advice}")
-        try:
-            models = {str(each["id"]): each for each in orjson.loads(data)["data"]}
-            name = self._speech.model or next(iter(models))
-        except (ValueError, KeyError, StopIteration, TypeError):
-            raise EngineGoneError(f"{self._url}: serves no model") from None
-        if models and name not in models:
+        models = self._server.models()
+        name = self._speech.model or next(iter(models))
+        if name not in models:
             known = ", ".join(list(models)[:5])
             raise EngineGoneError(f"{self._url}: serves no model `{name}`, but {known}")
-        longest = models.get(name, {}).get("max_model_len")
+        longest = models[name].get("max_model_len")
         return name, longest if isinstance(longest, int) else None
 
     def _post(
-        self, path: str, body: Mapping[str, Any], retried: tuple[int, ...] = _RETRIED
+        self, path: str, body: Mapping[str, Any], retried: tuple[int, ...] = RETRIED
     ) -> tuple[int, bytes]:
-        retry = self._retry.new(status_forcelist=retried)
-        return self._send("POST", path, orjson.dumps(body), retry)
-
-    def _send(
-        self, method: str, path: str, body: bytes | None, retry: urllib3.Retry
-    ) -> tuple[int, bytes]:
-        try:
-            url = f"{self._url}{path}{self._query}"
-            answer = self._http.request(
-                method, url, body=body, headers=self._headers, retries=retry
-            )
-        except urllib3.exceptions.HTTPError as error:
-            cause = getattr(error, "reason", None) or error
-            times = f"{self._speech.attempts} attempts" if retry.total else "1 attempt"
-            raise EngineGoneError(
-                f"{self._url}: no answer after {times} ({type(cause).__name__})"
-            ) from None
-        return answer.status, answer.data
-
-
-_ADVICE = {
-    401: f"it wants a key (set {KEYS[0]})",
-    403: "the key is not allowed to do this",
-    404: "no such address (the URL ends in /v1 with most servers)",
-}
+        return self._server.send("POST", path, body, retried=retried)
 
 
 def _group(request: Request) -> int:

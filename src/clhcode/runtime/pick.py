@@ -122,7 +122,7 @@ def choose_engine(
     name, reason = _by_model(model, probes) if engine is None else (engine, "as asked")
     _check(name, model, probes or probe())
     if name == "openai":
-        from clhcode.runtime.openai import is_remote
+        from clhcode.remote import is_remote
 
         return Choice(name, reason, model, is_remote(model))
     return Choice(name, reason, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from heapq import nsmallest
@@ -106,6 +106,10 @@ class Finder:
         scored |= {n: _EXACT[d] for n, d in self.leads(key(content))}
         if widen or not scored:
             scored = dict(self._retrieved(content, 4 * most)) | scored
+        return self.ranked(scored, most)
+
+    def ranked(self, scored: Mapping[int, float], most: int) -> tuple[Match, ...]:
+        """The codes of entries by the entries' scores, each code by its best entry."""
         sources, nodes = self._entries.source, self._entries.node
         # The index is the coder's way in: at equal scores it comes before the titles, and those
         # before inclusion terms.
@@ -194,6 +198,21 @@ class Finder:
             return None
         numbers = frozenset(array("I", row[0]))
         return dictionary.idf(len(self._entries.source), len(numbers)), numbers
+
+    def __len__(self) -> int:
+        """How many entries there are; they are numbered from 0."""
+        return len(self._entries.source)
+
+    def text(self, number: int) -> str:
+        """An entry in words: `Lead term, subterm, subterm`, or a title."""
+        source, ref = self._entries.source[number], self._entries.ref[number]
+        if source == dictionary.TABULAR:
+            return self.store.by_number(ref).title
+        if source == dictionary.INCLUSION:
+            return self.store.inclusion(ref)[1]
+        cell = source == dictionary.TABLE
+        path = self._row(*divmod(ref, 8)) if cell else self.store.term_path(self.store.term(ref))
+        return ", ".join(path)
 
     def _match(self, number: int, score: float) -> Match:
         entries = self._entries

@@ -8,7 +8,8 @@ from openai_server import answered, serving
 
 from clhcode.errors import EngineGoneError, UserError
 from clhcode.records import Note
-from clhcode.runtime.openai import ServedModel, Speech, is_remote
+from clhcode.remote import is_remote
+from clhcode.runtime.openai import ServedModel, Speech
 from clhcode.runtime.pick import choose_engine
 from clhcode.runtime.text import TextEngine
 from clhcode.tasks import Choose, Chosen, Extract, Extracted, Fault, Option
