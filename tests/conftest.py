@@ -12,7 +12,9 @@ import pytest
 
 from tests.engines.fixtures import (  # noqa: F401 - fixtures of every suite
     base_gguf,
+    gemma_folder,
     gemma_gguf,
+    gemma_vllm,
     gguf,
     hf_folder,
     llama_server,

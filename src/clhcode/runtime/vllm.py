@@ -241,7 +241,9 @@ def _params(request: Write, most: int) -> Any:
         top_p=sampling.top_p,
         top_k=sampling.top_k,
         min_p=sampling.min_p,
-        seed=sampling.seed,
+        # A seed of its own breaks a prompt read in pieces on a CPU (vLLM 0.32: "CPU Generator does
+        # not use offset"); there the engine's seed must do.
+        seed=sampling.seed if _has_cuda() else None,
         max_tokens=most,
         structured_outputs=bound,
     )
