@@ -48,8 +48,9 @@ class Server:
         side_by_side: int = 1,
         key_header: str = "",
         query: str = "",
+        key: str | None = None,
     ) -> None:
-        """Takes the key from the environment.
+        """Takes the key from the environment, unless it is given.
 
         Args:
             url: With or without a slash at its end.
@@ -59,12 +60,13 @@ class Server:
             side_by_side: Connections kept open.
             key_header: The header that carries the key; `Authorization: Bearer` otherwise.
             query: What every address ends in.
+            key: Of a server that was started by this program.
         """
         import urllib3
 
         self.url, self._query, self._attempts = url.rstrip("/"), query, attempts
         self._headers = {"Content-Type": "application/json"}
-        key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+        key = key or next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
         if key:
             header = (key_header, key) if key_header else ("Authorization", f"Bearer {key}")
             self._headers |= [header]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,10 +19,18 @@ def _agent(name: Agent, about: str, examples: tuple[str, ...]) -> click.Command:
     @judging
     @in_and_out
     def command(source: str, **options: Any) -> int:
-        wishes = wishes_of(options, options["output"])
+        wishes = replace(wishes_of(options, options["output"]), piped=_in_a_pipe())
         return execute(Job(source, (name,), wishes, into_pipe="arrow", **options))
 
     return command
+
+
+def _in_a_pipe() -> bool:
+    """Whether another stage may run before or behind this one."""
+    import os
+    import stat
+
+    return any(stat.S_ISFIFO(os.fstat(channel).st_mode) for channel in (0, 1))
 
 
 analyse = _agent(

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "table": ("table:table", "Show the codes, candidates or dropped codes of a table, flat."),
     "lookup": ("lookup:lookup", "Walk the classification from a term or a code."),
     "edits": ("edits:edits", "Check a set of codes against the rules."),
+    "serve": ("serve:serve", "Run an engine's own server on this machine."),
     "prompts": ("prompts:prompts", "Show the prompts that come with clh."),
     "doctor": ("doctor:doctor", "Say what is installed, what is there, and what is missing."),
 }

@@ -112,7 +112,7 @@ def wishes_of(options: dict[str, Any], output: Path | None = None) -> Wishes:
     if only and beside is None:
         raise UserError("--cache only needs -o, beside which the answers lie")
     names = ("model", "engine", "choose", "prompt", "reasoning", "sampling", "server", "vllm")
-    given = {name: tuple(options.pop(name)) for name in names}
+    given: dict[str, Any] = {name: tuple(options.pop(name)) for name in names}
     return Wishes(
         **given,
         preset=options.pop("preset"),

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -85,8 +86,13 @@ def speech_of(given: Iterable[tuple[str, object]]) -> Speech:
 class ServedModel:
     """A model behind a URL such as `http://127.0.0.1:8000/v1`."""
 
-    def __init__(self, url: str, speech: Speech | None = None) -> None:
+    def __init__(self, url: str, speech: Speech | None = None, key: str | None = None) -> None:
         """Asks the server which model it has.
+
+        Args:
+            url: Its address, which ends in `/v1` with most.
+            speech: How it is spoken to.
+            key: Its key, where this program started it; from the environment otherwise.
 
         Raises:
             EngineGoneError: There is no server, it wants another key, or it has no model.
@@ -100,6 +106,7 @@ class ServedModel:
             pause=self._speech.pause,
             side_by_side=self._speech.side_by_side,
             key_header=self._speech.key_header,
+            key=key,
             query="?" + urlencode({"api-version": version}) if version else "",
         )
         self._url = self._server.url
@@ -109,6 +116,7 @@ class ServedModel:
         self.context: int | None = self._speech.context or own
         self._threads = ThreadPoolExecutor(self._speech.side_by_side)
         self._done: queue.SimpleQueue[tuple[int, Output | EngineGoneError]] = queue.SimpleQueue()
+        self._gone: EngineGoneError | None = None
         self._lock = threading.Lock()
         # By group: what waits for its first prompt, or None once the server has read that.
         self._warm: OrderedDict[int, deque[tuple[int, Request]] | None] = OrderedDict()
@@ -137,22 +145,20 @@ class ServedModel:
         self._threads.submit(self._answer, ticket, request)
 
     def ready(self) -> Iterable[tuple[int, Output]]:
+        if self._gone is not None:
+            raise self._gone
         found = [self._done.get()]
         while not self._done.empty():
             found.append(self._done.get())
-        outputs = []
-        gone: EngineGoneError | None = None
-        for ticket, output in found:
-            if isinstance(output, EngineGoneError):
-                gone = output
-            else:
-                outputs.append((ticket, output))
+        gone = next((each for _, each in found if isinstance(each, EngineGoneError)), None)
         if gone is not None:
-            if outputs:
-                # What has been answered is kept before the end is told.
-                self._done.put((-1, gone))
-                return outputs
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            # What is still being answered is waited for, so that it need not be asked again.
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            while not self._done.empty():
+                found.append(self._done.get())
+            self._gone = gone
+        outputs = [(n, each) for n, each in found if not isinstance(each, EngineGoneError)]
+        if gone is not None and not outputs:
             raise gone
         return outputs
 
@@ -183,7 +189,9 @@ class ServedModel:
             waiting = self._warm.get(group)
             self._warm[group] = None
         for later in waiting or ():
-            self._threads.submit(self._answer, *later)
+            # After the end nothing is taken any more.
+            with suppress(RuntimeError):
+                self._threads.submit(self._answer, *later)
 
     def _written(self, request: Write) -> Output:
         sampling = request.sampling

@@ -54,6 +54,7 @@ class Setup:
         cache: File of answers; None for none.
         cache_only: Refuse what is not in it.
         keep_raw: Keep thoughts and raw answers in the table.
+        piped: Whether other stages run beside this one, and may share a model.
     """
 
     choices: Mapping[Agent, Choice]
@@ -64,6 +65,7 @@ class Setup:
     cache: Path | None = None
     cache_only: bool = False
     keep_raw: bool = False
+    piped: bool = False
 
     @property
     def different(self) -> tuple[Choice, ...]:
@@ -242,6 +244,7 @@ def open_model(choice: Choice, setup: Setup) -> Model:
         from clhcode.runtime.weights import gguf_file
 
         return LlamaModel(gguf_file(name), context=setup.context)
-    from clhcode.runtime.vllm import VllmModel
+    from clhcode.runtime.vllm import SharedVllm, VllmModel
 
-    return VllmModel(name, context=setup.context, options=setup.options)
+    kind = SharedVllm if setup.piped else VllmModel
+    return kind(name, context=setup.context, options=setup.options)

@@ -45,6 +45,7 @@ class Wishes:
     cache: Path | None = None
     cache_only: bool = False
     keep_raw: bool = False
+    piped: bool = False
 
 
 _BY_AGENT = ("model", "engine", "choose", "prompt", "reasoning")
@@ -83,6 +84,7 @@ def setup_of(wishes: Wishes, probes: Probes | None = None) -> Setup:
         cache=wishes.cache,
         cache_only=wishes.cache_only,
         keep_raw=wishes.keep_raw or file.keep_raw,
+        piped=wishes.piped,
     )
 
 
@@ -149,7 +151,7 @@ def _file(path: Path) -> Wishes:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path}: not TOML: {error}") from None
     found: dict[str, Any] = {}
-    known = {f.name for f in fields(Wishes)} - {"config", "cache", "cache_only"}
+    known = {f.name for f in fields(Wishes)} - {"config", "cache", "cache_only", "piped"}
     many: dict[str, list[str]] = {name: [] for name in (*_BY_AGENT, "sampling", "server", "vllm")}
     for name, value in values.items():
         if name in AGENTS:

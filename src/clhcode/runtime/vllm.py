@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from clhcode.errors import UserError
 from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
+from clhcode.runtime.openai import ServedModel, Speech
+from clhcode.runtime.share import shared_server
 from clhcode.runtime.template import spoken
 from clhcode.tasks import Fault
 
@@ -218,6 +221,61 @@ def _forced(token: int) -> Any:
     )
 
 
+class SharedVllm(ServedModel):
+    """vLLM behind the server that the stages of a pipe share; named as in process."""
+
+    def __init__(
+        self, model: str, *, context: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Takes part in the server of a model, or starts it.
+
+        Args:
+            model: A folder, or a name on the hub.
+            context: Tokens of prompt and answer together; the model's own otherwise.
+            options: More arguments of vLLM, as `tensor_parallel_size`.
+
+        Raises:
+            UserError: It does not start.
+        """
+        base, adapter = _adapted_by(model)
+        chosen = {
+            **({"max_model_len": context} if context else {}),
+            **({} if _has_cuda() else _ON_A_CPU),
+            **(options or {}),
+        }
+        arguments = []
+        for name, value in chosen.items():
+            option = f"--{name.replace('_', '-')}"
+            arguments += [option] if value is True else [option, str(value)]
+        name = _identity(model)
+        if adapter:
+            arguments += ["--enable-lora", "--max-lora-rank", str(_rank(model))]
+            arguments += ["--lora-modules", f"{name}={Path(model).resolve()}"]
+        self._shared = shared_server(base, f"{name}-base" if adapter else name, arguments, say)
+        super().__init__(self._shared.url, _speech(model, name, base), self._shared.token)
+
+    def close(self) -> None:
+        super().close()
+        self._shared.close()
+
+
+def _speech(model: str, name: str, base: str) -> Speech:
+    """How the shared server is spoken to: without a template as plain text."""
+    return Speech(model=name, side_by_side=WIDTH, plain=not _has_template(base))
+
+
+def _has_template(base: str) -> bool:
+    """Whether the tokenizer of a model has a chat template."""
+    from transformers import AutoTokenizer
+
+    return getattr(AutoTokenizer.from_pretrained(base), "chat_template", None) is not None
+
+
+def say(line: str) -> None:
+    """Tells on standard error why one has to wait."""
+    print(line, file=sys.stderr)  # noqa: T201
+
+
 _ON_A_CPU: Mapping[str, Any] = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -251,16 +309,23 @@ def _params(request: Write, most: int) -> Any:
 
 def _adapted(model: str) -> tuple[str, Any]:
     """The base model of an adapter's folder, and the adapter; else the model itself."""
-    config = Path(model) / ADAPTER
-    if not config.is_file():
-        return model, None
+    base, adapted = _adapted_by(model)
+    if not adapted:
+        return base, None
     from vllm.lora.request import LoRARequest
 
+    return base, LoRARequest("adapter", 1, str(Path(model).resolve()))
+
+
+def _adapted_by(model: str) -> tuple[str, bool]:
+    """The base model, and whether the given one is an adapter to it."""
+    config = Path(model) / ADAPTER
+    if not config.is_file():
+        return model, False
     try:
-        base = json.loads(config.read_text("utf-8"))["base_model_name_or_path"]
+        return str(json.loads(config.read_text("utf-8"))["base_model_name_or_path"]), True
     except (ValueError, KeyError):
         raise UserError(f"{config}: names no base model") from None
-    return base, LoRARequest("adapter", 1, str(Path(model).resolve()))
 
 
 def _rank(model: str) -> int:

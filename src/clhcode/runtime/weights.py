@@ -35,15 +35,24 @@ def _from_hub(repository: str, file: str) -> Path:
     """The file of a repository, downloaded where it is not here yet; the hub's bar shows it."""
     try:
         from huggingface_hub import HfApi, hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+        )
+        from huggingface_hub.utils import logging as hub_logging
     except ImportError:
         raise UserError("the hub needs huggingface-hub: pip install 'clhcode[llamacpp]'") from None
+    # Its retries are told by what becomes of them.
+    hub_logging.set_verbosity_error()
     named = f"{repository}/{file}" if file else repository
     try:
         if not file:
             every = HfApi().list_repo_files(repository)
             file = _only([name for name in every if name.lower().endswith(".gguf")], repository)
         return Path(hf_hub_download(repository, file))
+    except LocalEntryNotFoundError:
+        raise UserError(f"{named}: not here, and the hub cannot be reached") from None
     except EntryNotFoundError:
         raise UserError(f"{named}: the hub has no such file") from None
     except HfHubHTTPError as error:
