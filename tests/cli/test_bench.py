@@ -162,6 +162,17 @@ def test_a_result_scores_the_same_again_and_holds_no_text(base, tmp_path):
                 assert len(sentence) < 25 or json.dumps(sentence)[1:-1] not in held
 
 
+def test_some_encounters_are_another_protocol_that_scores_again(tmp_path):
+    arguments = ("bench", "--dataset", "demo", "--limit", "5")
+    found = json.loads(clh(*arguments, "--json", "-o", "r.json", cwd=tmp_path).stdout)
+    assert (found["protocol"]["first"], found["protocol"]["encounters"]) == (5, 5)
+    again = json.loads(
+        clh("bench", "--dataset", "demo", "--result", "r.json", "--json", cwd=tmp_path).stdout
+    )
+    assert again["metrics"] == found["metrics"]
+    assert "first 5" in clh(*arguments, cwd=tmp_path).stdout
+
+
 def test_a_result_of_other_data_is_not_scored(base, tmp_path):
     demo = Path(__file__).parents[2] / "data/demo/demo.jsonl"
     lines = demo.read_text().splitlines(keepends=True)

@@ -36,6 +36,7 @@ class Protocol:
         release: The classification and its books.
         policy: What is coded at all.
         setting: What overrode the rows' own setting.
+        first: How many encounters of the split were taken, where not all.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class Protocol:
     release: str
     policy: str
     setting: str | None
+    first: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -56,7 +58,7 @@ class Protocol:
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Protocol:
         """From plain JSON; keys it does not know are left alone."""
-        return cls(**{f.name: values[f.name] for f in fields(cls)})
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
 
     def differing(self, other: Protocol) -> list[str]:
         """Names of the conditions that are not the same."""

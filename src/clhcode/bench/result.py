@@ -21,6 +21,8 @@ RUN = (
     *("classification", "tabular", "space", "predictions"),
 )
 """What is told of a run."""
+OF_MODELS = ("manners", "usage")
+"""What is told beside of a run with a model."""
 _FIGURES = ("metrics", "stages", "warning", "seeds", "failed", "speed")
 
 
@@ -75,6 +77,7 @@ def read(path: Path) -> Result:
         cases = tuple(Case.of_dict(case) for case in values["cases"])
         gold = tuple(tuple(case["gold"]) for case in values["cases"])
         about = {key: values["run"][key] for key in RUN}
+        about |= {key: values["run"][key] for key in OF_MODELS if key in values["run"]}
         kept = {k: values[k] for k in _FIGURES if k in values}
         return Result(Protocol.of_dict(values["protocol"]), about, cases, gold, kept)
     except OSError as error:

@@ -42,6 +42,7 @@ class Asked:
         oracle: Agents that gold stands in for.
         candidates: `gold+N` or a file; then verify and assign alone work.
         seeds: A run for each, where anything is drawn.
+        first: Only so many encounters of the split.
     """
 
     dataset: Dataset
@@ -53,6 +54,7 @@ class Asked:
     oracle: tuple[Agent, ...] = ()
     candidates: str | None = None
     seeds: tuple[int, ...] = (1,)
+    first: int | None = None
     draws: int = 1_000
 
 
@@ -71,6 +73,7 @@ def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
     learn = asked.baseline is not None
     name = asked.dataset.name if asked.dataset.reader else None
     scored, train = chosen_split(rows, name, asked.split, learn=learn)
+    scored = scored[: asked.first]
     if asked.unit == "note":
         scored, train = by_note(scored), by_note(train) if learn else train
     gold = [gold_codes(row) for row in scored]
@@ -88,6 +91,7 @@ def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
         release=place.sources.describe(),
         policy=place.tools.policy.name,
         setting=place.tools.setting,
+        first=asked.first,
     )
     return Ground(scored, train, protocol, Scale(place.tools.store, asked.level, space))
 

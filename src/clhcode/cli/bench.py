@@ -193,6 +193,7 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
         oracle,
         _candidates(options["candidates"]),
         _seeds(options["seeds"]),
+        options["limit"],
     )
     rows = _rows(chosen.table, data)
     release, remote = options["release"], options["allow_remote"]
@@ -237,6 +238,7 @@ def _rescored(path: Path, **options: Any) -> tuple[Asked, Ground, Result]:
         "policy": told.policy,
         "setting": told.setting,
         "space": "all",
+        "limit": told.first,
         "release": options["release"] or old.run["tabular"],
     }
     asked, on, _ = _ground(**{**options, **kept})

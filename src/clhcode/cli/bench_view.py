@@ -96,10 +96,11 @@ def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> It
 def _protocol(result: Result, asked: Asked) -> Iterator[Line]:
     told, run = result.protocol, result.run
     mapped = "gold codes of older years mapped, strict in brackets"
+    some = f", first {told.first}" if told.first else ""
     yield _line(
         "protocol",
-        f"{told.encounters:,} {told.unit}s · {asked.dataset.title}, {told.split} · label space "
-        f"{told.label_space} · {mapped}",
+        f"{told.encounters:,} {told.unit}s · {asked.dataset.title}, {told.split}{some}"
+        f" · label space {told.label_space} · {mapped}",
     )
     oracle = f" · gold answers for {', '.join(run['oracle'])}" if run["oracle"] else ""
     model = f" {run['model']}" if run["model"] else ""

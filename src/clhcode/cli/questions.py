@@ -28,7 +28,10 @@ asking = decorated(
         help="Multiple-choice questions for the judgement alone, in place of a data set.",
     ),
     click.option(
-        "--limit", type=click.IntRange(1), metavar="N", help="Only the first N questions."
+        "--limit",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Only the first N of them.",
     ),
     click.option(
         "--shuffled/--no-shuffled",
@@ -36,7 +39,7 @@ asking = decorated(
         help="With questions: also the control with the words of another, in a second pass.",
     ),
 )
-_OURS = ("limit", "shuffled")
+_OURS = ("shuffled",)
 _OF_ENCOUNTERS = (
     *("dataset", "data", "split", "unit", "space", "level", "policy", "setting", "baseline"),
     *("candidates", "without", "seeds", "output", "old", "fail_under", "groups", "published"),
