@@ -37,7 +37,7 @@ demo: setup
 	$(BIN)/clh code --demo --format text
 
 test: setup
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # The engines, each in an environment of its own, since their pins do not go together. Wheels that
 # take minutes to build are kept outside the checkout.

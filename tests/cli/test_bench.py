@@ -238,7 +238,7 @@ def test_the_oracle_shows_how_far_each_step_could_come(base, tmp_path):
 
 
 def test_given_candidates_leave_two_agents_alone(tmp_path):
-    arguments = ("--dataset", "demo", "--candidates", "gold+20")
+    arguments = ("--dataset", "demo", "--candidates", "gold+20", "--limit", "10")
     alone = scored(tmp_path, *arguments, "--engine", "oracle", "--seeds", "1,2")
     assert alone["metrics"]["micro"] == {"precision": 1, "recall": 1, "f1": 1}
     assert (alone["seeds"]["runs"], alone["seeds"]["micro"]["f1_sd"]) == (2, 0)
@@ -289,7 +289,7 @@ def test_a_floor_fails_the_command(base, tmp_path):
         (("--dataset", "codiesp"), "data/codiesp/prepared/codiesp.parquet: not there"),
         (("--dataset", "demo", "--split", "dev"), "no split `dev` here: there are test (43)"),
         (("--dataset", "demo", "--engine", "gpt=oracle"), "no agent `gpt`"),
-        (("--dataset", "demo", "--engine", "analyse=rules"), "by agent there is only `oracle`"),
+        (("--dataset", "demo", "--engine", "analyse=vllm"), "the engine vllm needs --model"),
         (("--dataset", "demo", "--candidates", "gold+x"), "a number is wanted"),
         (("--dataset", "demo", "--candidates", "no.tsv"), "no.tsv: No such file"),
         (("--dataset", "demo", "--seeds", "a"), "numbers are wanted"),

@@ -124,7 +124,6 @@ def test_a_bad_line_is_one_line(tmp_path):
         (("--questions", "q.jsonl", "--engine", "oracle"), "--engine oracle: the gold"),
         (("--questions", "q.jsonl", "--engine", "no"), "no engine `no`"),
         (("--questions", "q.jsonl", "--limit", "0"), "--limit"),
-        (("--dataset", "demo", "--no-shuffled"), "--no-shuffled goes with --questions"),
         (("--dataset", "demo", "--no-shuffled"), "--shuffled goes with --questions"),
     ],
 )

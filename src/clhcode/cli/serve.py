@@ -16,12 +16,18 @@ from clhcode.errors import UserError
     examples=(
         "clh serve --model qwen3-8b-q4.gguf",
         "clh serve --model ORG/NAME --port 8001",
-        "clh code notes.parquet -o codes.parquet --model http://127.0.0.1:8000/v1",
+        "clh serve --model ORG/NAME -- --tensor-parallel-size 2",
     ),
 )
 @click.option("--model", required=True, help="A GGUF file, a folder or a name on the hub.")
 @click.option("--engine", help="llamacpp or vllm, where the model does not decide.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=8_000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=8_000,
+    show_default=True,
+    help="Where it listens, on loopback.",
+)
 @click.option("--context", type=click.IntRange(256), help="Tokens of prompt and answer together.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(
