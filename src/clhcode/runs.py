@@ -99,6 +99,9 @@ def run(
         else:
             _alone(todo, parts, plan, place, tell)
         total = parts.total()
+        if (usage := place.usage()) is not None:
+            # Known only now, and no part of what makes a run this one.
+            place.config["usage"] = usage
         join(parts, plan.target)
     _remember(plan, total)
     return total

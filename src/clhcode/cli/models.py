@@ -124,10 +124,21 @@ def wishes_of(options: dict[str, Any], output: Path | None = None) -> Wishes:
     )
 
 
+def token_rates(usage: list[dict[str, Any]] | None) -> list[float]:
+    """Tokens read and written a second, of each model that was asked something."""
+    return [
+        (each["evaluated"] + each["generated"]) / each["seconds"]
+        for each in usage or []
+        if each["seconds"]
+    ]
+
+
 def usage_lines(usage: list[dict[str, Any]] | None) -> list[str]:
     """What models cost, a line each, for standard error."""
     lines = []
     for each in usage or []:
+        if not each["requests"] and not each["remembered"]:
+            continue
         rate = each["generated"] / each["seconds"] if each["seconds"] else 0.0
         line = (
             f"{each['model']}: {each['sent']:,} tokens sent, {each['evaluated']:,} evaluated,"

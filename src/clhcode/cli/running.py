@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from clhcode.cli.console import visible
-from clhcode.cli.models import usage_lines
+from clhcode.cli.models import token_rates, usage_lines
 from clhcode.cli.options import policy_of
 from clhcode.errors import (
     DONE,
@@ -166,7 +166,7 @@ def _to_file(job: Job, format_: Format, source: Source, place: Workplace) -> Tal
         _note(f"{job.output} is finished: {done.rows:,} rows, nothing to do")
         source.close()
         return Tally(done.rows)
-    with _bar(job) as tell:
+    with _bar(job, place) as tell:
         try:
             return run(plan, _rows(source), place, partial(_open, job), tell)
         except KeyboardInterrupt:
@@ -187,24 +187,25 @@ def _to_file(job: Job, format_: Format, source: Source, place: Workplace) -> Tal
 
 
 class _Bar:
-    """The progress of a run: what is done, how fast, how many failed."""
+    """The progress of a run: what is done, how fast, how many failed, tokens a second."""
 
-    def __init__(self, bar: tqdm[object] | None) -> None:
+    def __init__(self, bar: tqdm[object] | None, place: Workplace) -> None:
         self.rows = 0
-        self._bar = bar
+        self._bar, self._place = bar, place
 
     def __call__(self, total: Tally) -> None:
         if self._bar is not None:
             self._bar.update(total.rows - self.rows)
-            if total.failed:
-                self._bar.set_postfix_str(f"{total.failed} failed")
+            said = [f"{total.failed} failed"] if total.failed else []
+            said += [f"{rate:,.0f} tokens/s" for rate in token_rates(self._place.usage())]
+            self._bar.set_postfix_str(", ".join(said))
         self.rows = total.rows
 
 
 @contextmanager
-def _bar(job: Job) -> Iterator[_Bar]:
+def _bar(job: Job, place: Workplace) -> Iterator[_Bar]:
     if not sys.stderr.isatty():
-        yield _Bar(None)
+        yield _Bar(None, place)
         return
     from tqdm import tqdm
 
@@ -212,7 +213,7 @@ def _bar(job: Job) -> Iterator[_Bar]:
 
     total = count(Path(job.source))
     with tqdm(total=total, desc=job.stages[-1], unit=" rows", leave=False) as bar:
-        yield _Bar(bar)
+        yield _Bar(bar, place)
 
 
 def _format(job: Job) -> Shown:

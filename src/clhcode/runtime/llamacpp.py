@@ -202,8 +202,13 @@ class LlamaModel:
         while self._waiting and len(self._writing) + len(new) < self._admitted:
             ticket, request = self._waiting.popleft()
             if isinstance(request, Rate):
-                self._done.append((ticket, self._rated(request)))
-                continue
+                output = self._rated(request)
+                if output is not None:
+                    self._done.append((ticket, output))
+                    continue
+                # No room until an answer has ended.
+                self._waiting.appendleft((ticket, request))
+                break
             tokens = _array(self.prompt_tokens(request))
             if len(tokens) >= (self.context or 0):
                 self._done.append((ticket, Fault("too-long", f"a prompt of {len(tokens)} tokens")))
@@ -225,8 +230,9 @@ class LlamaModel:
         """Prompts that begin alike one after another, so that a small cache serves them all."""
         if self._sorted:
             return
-        for _, request in self._waiting:
-            self._groups.setdefault(_first(request).group, len(self._groups))
+        waiting = {_first(request).group for _, request in self._waiting}
+        every = dict.fromkeys((*self._groups, *(_first(r).group for _, r in self._waiting)))
+        self._groups = {group: n for n, group in enumerate(g for g in every if g in waiting)}
         self._waiting = deque(
             sorted(self._waiting, key=lambda w: (self._groups[(p := _first(w[1])).group], p.user))
         )
@@ -321,7 +327,8 @@ class LlamaModel:
 
     # Rating
 
-    def _rated(self, request: Rate) -> Output:
+    def _rated(self, request: Rate) -> Output | None:
+        """The likelihoods; None where there is no room while answers are being written."""
         import numpy as np
 
         sequences, begins = [], []
@@ -347,7 +354,7 @@ class LlamaModel:
             ]
             read = self._read(sequences[part], wanted)
             if read is None:
-                return Fault("too-long", "no room for the options")
+                return None if self._writing else Fault("too-long", "no room for the options")
             lines, rows = read
             for tokens, wants, row in zip(sequences[part], wanted, rows, strict=True):
                 self.usage.sent += len(tokens)
