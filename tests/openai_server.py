@@ -43,16 +43,22 @@ class Server:
             self._now += 1
             self.together = max(self.together, self._now)
         try:
-            return self.before(number, body) or answered(
-                json.dumps(least(schema_of(body), quoted(body)))
-            )
+            return self.before(number, body) or answered(said(body))
         finally:
             with self._lock:
                 self._now -= 1
 
 
+def said(body: dict[str, Any]) -> str:
+    """Free text where no form is asked for, else the simplest of that form."""
+    if "response_format" not in body:
+        return "Let me think."
+    return json.dumps(least(schema_of(body), quoted(body)))
+
+
 def answered(text: str, finish: str = "stop") -> Reply:
-    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    message = {"role": "assistant", "content": text}
+    choice = {"message": message, "text": text, "finish_reason": finish}
     return 200, {}, json.dumps({"choices": [choice]}).encode()
 
 
@@ -72,7 +78,7 @@ def least(schema: dict[str, Any], words: str) -> Any:
 
 def quoted(body: dict[str, Any]) -> str:
     """A word of the note that is asked about: a disease where there is one it knows."""
-    text = body["messages"][1]["content"]
+    text = body["prompt"] if "prompt" in body else body["messages"][1]["content"]
     asked = re.search(r"Question: which conditions does note (\d+) state", text)
     if not asked:
         return ""

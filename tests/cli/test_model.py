@@ -130,3 +130,89 @@ def test_a_server_that_dies_in_mid_run_loses_nothing(tmp_path):
         assert not {json.dumps(b) for b in dying.bodies} & {json.dumps(b) for b in second.bodies}
     assert "answers remembered" in told
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_answers_kept_are_enough_for_another_run(server, tmp_path):
+    source = notes(tmp_path, 3)
+    clh("code", source, "--model", server.url, "-o", "a.jsonl", cwd=tmp_path)
+    asked = len(server.bodies)
+    again = ("code", source, "--model", server.url, "--cache", "a.jsonl.answers", "-o", "b.jsonl")
+    told = clh(*again, cwd=tmp_path).stderr
+    assert len(server.bodies) == asked
+    assert f"{asked} answers remembered" in told
+    assert (tmp_path / "b.jsonl").read_bytes() == (tmp_path / "a.jsonl").read_bytes()
+    # Another prompt is another question, which nobody has answered.
+    other = ("--prompt", "locate=alone", "--cache", "only", "-o", "a.jsonl")
+    (tmp_path / "a.jsonl").unlink()
+    refused = clh("code", source, "--model", server.url, *other, cwd=tmp_path, code=2)
+    assert "not among its answers (--cache only)" in refused.stderr
+    none = ("--no-cache", "-o", "c.jsonl")
+    clh("code", source, "--model", server.url, *none, cwd=tmp_path)
+    assert not (tmp_path / "c.jsonl.answers").exists()
+    assert len(server.bodies) == 2 * asked
+
+
+def test_raw_answers_are_kept_where_asked_for(server, tmp_path):
+    arguments = ("code", "-", "--model", server.url, "--format", "jsonl", "--reasoning", "40")
+    plain = json.loads(clh(*arguments, cwd=tmp_path, stdin=NOTE).stdout)
+    assert plain["transcript"] is None
+    (row,) = [json.loads(clh(*arguments, "--keep-raw", cwd=tmp_path, stdin=NOTE).stdout)]
+    agents = [turn["agent"] for turn in row["transcript"]]
+    assert list(dict.fromkeys(agents)) == ["analyse", "locate", "verify", "assign"]
+    assert all(turn["thought"] for turn in row["transcript"])
+    assert '"quote": "asthma"' in row["transcript"][0]["answer"]
+
+
+def test_what_a_run_cost_is_in_its_provenance(server, tmp_path):
+    arguments = ("--model", server.url, "--sampling", "temperature=0.3", "-o", "out.parquet")
+    clh("code", notes(tmp_path, 2), *arguments, cwd=tmp_path)
+    metadata = pq.read_schema(tmp_path / "out.parquet").metadata
+    (config,) = json.loads(metadata[b"clh.runs"]).values()
+    assert config["usage"][0]["requests"] == len(server.bodies)
+    assert config["manners"]["locate"]["sampling"]["temperature"] == 0.3
+    assert {body["temperature"] for body in server.bodies} == {0.3}
+
+
+def test_servers_that_want_it_otherwise(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLH_API_KEY", "secret")
+    options = ("key_header=api-key", "api_version=2026-01-01", "reasoning_effort=low")
+    more = [part for option in options for part in ("--server", option)]
+    more += ["--server", "tokens_field=max_completion_tokens"]
+    clh("code", "-", "--model", server.url, *more, cwd=tmp_path, stdin=NOTE)
+    assert server.headers[0]["api-key"] == "secret"
+    assert "Authorization" not in server.headers[0]
+    body = server.bodies[0]
+    assert "max_tokens" not in body
+    assert (body["reasoning_effort"], body["max_completion_tokens"] > 0) == ("low", True)
+
+
+def test_a_model_without_a_template_is_asked_for_a_completion(server, tmp_path):
+    more = ("--server", "plain=true")
+    done = clh("code", "-", "--model", server.url, *more, cwd=tmp_path, stdin=NOTE)
+    assert json.loads(done.stdout)["errors"] == []
+    assert all(body["prompt"].endswith("\nAnswer: ") for body in server.bodies)
+
+
+def test_a_prompt_of_ones_own(server, tmp_path):
+    shown = clh("prompts", "show", "locate", cwd=tmp_path).stdout
+    (tmp_path / "mine.j2").write_text(shown.replace("Question:", "Question of mine:"))
+    more = ("--prompt", "locate=mine.j2")
+    clh("code", "-", "--model", server.url, *more, cwd=tmp_path, stdin=NOTE)
+    asked = [body["messages"][1]["content"] for body in server.bodies]
+    assert any("Question of mine:" in text for text in asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("serve", "--model", "http://127.0.0.1:1/v1"), "nothing to serve"),
+        (("code", "-", "--cache", "a", "--no-cache"), "give one of them"),
+        (("code", "-", "--cache", "only"), "--cache only needs -o"),
+        (("code", "-", "--config", "none.toml"), "none.toml: No such file"),
+        (("code", "-", "--model", "locate=none.gguf"), "llama"),
+    ],
+)
+def test_mistakes_with_models_are_one_line(tmp_path, arguments, says):
+    done = clh(*arguments, cwd=tmp_path, code=2, stdin=NOTE)
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
