@@ -15,7 +15,9 @@ from clhcode.talk import Talk, together
 from clhcode.tasks import Choose, Chosen, Fault, Option, Step
 
 ACCEPTED, REJECTED = "accepted", "rejected"
-_READ = {"excludes1", "excludes2", "code first", "use additional", "code also"}
+_READ = frozenset({"excludes1", "excludes2", "code first", "use additional", "code also"})
+_ALSO_READ = frozenset({"includes", "inclusion"})
+"""What a language model is shown beside; rules know these words from the dictionary."""
 
 
 def verify(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
@@ -131,7 +133,8 @@ class _Asker:
         ]
 
     def _entry(self, candidate: Candidate) -> Option:
-        title, notes = _readable(self._tools.store, candidate.code)
+        kinds = _READ | _ALSO_READ if self._tools.guidelines else _READ
+        title, notes = _readable(self._tools.store, candidate.code, kinds)
         return Option(candidate.code, title, notes, candidate.score)
 
     def _guidance(self, options: tuple[Option, ...]) -> str:
@@ -160,12 +163,12 @@ class _Asker:
 
 
 @lru_cache(maxsize=10_000)
-def _readable(store: Store, code: str) -> tuple[str, tuple[str, ...]]:
-    """The title of a code, and the notes that a coder reads at it."""
+def _readable(store: Store, code: str, kinds: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+    """The title of a code, and the notes of some kinds that a coder reads at it."""
     node = store.node(code)
     notes = store.instructions(node) if node else ()
     return (node.title if node else ""), tuple(
-        f"{n.kind}: {n.text}" for n in notes if n.kind in _READ
+        f"{n.kind}: {n.text}" for n in notes if n.kind in kinds
     )
 
 

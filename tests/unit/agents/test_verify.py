@@ -215,3 +215,6 @@ def test_the_last_question_quotes_the_guidelines_of_its_options_chapters(tools):
     assert [bool(task.guidance) for task in asked] == [task.step == "code" for task in asked]
     injuries, heart = guidelines.section("I.C.19"), guidelines.section("I.C.9")
     assert asked[-1].guidance == f"{injuries}\n{heart}"
+    # Who reads guidelines is shown what a code includes, too.
+    kinds = {note.split(": ")[0] for option in asked[-1].options for note in option.notes}
+    assert {"includes", "excludes1"} <= kinds
