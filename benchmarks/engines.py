@@ -245,7 +245,7 @@ def bare_vllm(model, requests, tokens):
     return sum(len(o.outputs[0].token_ids) for o in outs) / (time.perf_counter() - began)
 
 
-def overhead(name, engine, finder, count):
+def overhead(name, engine, finder, count, repeats):
     """Constrained and free tokens a second through `clh` and without it, in turn."""
     tasks = demo_tasks(finder, count)
     bound = [Write(prompt(t), schema(t), Sampling(), min(96, most_tokens(t))) for t in tasks]
@@ -253,7 +253,7 @@ def overhead(name, engine, finder, count):
     found = {}
     for what, requests in (("constrained", bound), ("free", free)):
         ours, bare = [], []
-        for _ in range(3):
+        for _ in range(repeats):
             model = model_of(name, engine)
             llama = type(model).__name__ == "LlamaModel"
             tokens = [model.prompt_tokens(r if llama else r.prompt) for r in requests]
@@ -334,6 +334,7 @@ def main():
     parser.add_argument("--engine")
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("-n", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("-o")
     args = parser.parse_args()
     if args.what == "agree":
@@ -342,7 +343,7 @@ def main():
     if args.what == "logs":
         found = logs(args.model, args.engine)
     elif args.what == "overhead":
-        found = overhead(args.model, args.engine, opened(), args.n)
+        found = overhead(args.model, args.engine, opened(), args.n, args.repeats)
     else:
         finder, model = opened(), model_of(args.model, args.engine)
         began = time.perf_counter()
