@@ -43,14 +43,15 @@ test: setup
 # take minutes to build are kept outside the checkout.
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clh-wheels
 ON_ENGINES = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+ENGINES_TESTS = tests/engines tests/contract
 
 test-engines: test-llamacpp test-vllm
 
 test-llamacpp: .venv-llamacpp/.installed
-	$(ON_ENGINES) .venv-llamacpp/bin/python -m pytest -m engines tests
+	$(ON_ENGINES) .venv-llamacpp/bin/python -m pytest -m engines $(ENGINES_TESTS)
 
 test-vllm: .venv-vllm/.installed
-	$(ON_ENGINES) .venv-vllm/bin/python -m pytest -m engines tests
+	$(ON_ENGINES) .venv-vllm/bin/python -m pytest -m engines $(ENGINES_TESTS)
 
 .venv-llamacpp/.installed: pyproject.toml tests/engines/llamacpp.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
