@@ -43,7 +43,7 @@ test: setup
 # take minutes to build are kept outside the checkout.
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clh-wheels
 ON_ENGINES = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
-ENGINES_TESTS = tests/engines tests/contract
+ENGINES_TESTS = tests/engines tests/contract tests/unit/search
 
 test-engines: test-llamacpp test-vllm
 
