@@ -61,7 +61,9 @@ def assign(encounter: Encounter, tools: Tools) -> Talk[Encounter]:
             claimed = [c for n, c in enumerate(claimed, 1) if n in reply.numbers]
     if claimed and merging and tools.policy.enforce:
         claimed, superseded = _combine(claimed, tools.store)
-        dropped += superseded
+        made = {one.candidate.code for one in claimed}
+        # A code that was not chosen may yet be what others combine to.
+        dropped = [out for out in dropped if out.code not in made] + superseded
     weights = [(c.candidate.code, _weight(c.candidate)) for c in claimed]
     claim = claim_of(weights, tools.store, encounter.sex, encounter.age)
     settled = settle(claim, lambda edit: _enforced(edit, tools))

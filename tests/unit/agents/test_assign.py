@@ -212,6 +212,13 @@ def test_no_set_has_an_objection_left_and_no_code_is_lost(tools, claimed, number
     assert {d.because_of for d in out} <= {None, *given, *together}
 
 
+def test_a_code_that_was_not_chosen_may_be_what_others_combine_to(tools):
+    conditions = [stated(candidate(code)) for code in ("E11.9", "L97.411", "E11.621")]
+    after, _ = assigned(tools, conditions, Chosen((1, 2)))
+    assert codes(after) == ["E11.621", "L97.411"]
+    assert [(d.code, d.edit) for d in after.dropped] == [("E11.9", "CB101")]
+
+
 def test_diseases_presumed_related_are_coded_as_one(tools):
     conditions = [stated(candidate(c)) for c in ("I10", "J45.20", "N18.30")]
     after, _ = assigned(tools, conditions, ALL)
