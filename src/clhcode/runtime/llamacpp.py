@@ -100,12 +100,14 @@ class LlamaModel:
 
     def prompt_tokens(self, request: Write) -> list[int]:
         """What the model reads before it writes."""
-        return self._prompt(
-            spoken(request.prompt, self._llama.template, self._llama.specials), request
-        )
+        return self._whole(self._spoken(request.prompt), plain=request.prompt.plain)
 
-    def _prompt(self, text: str, request: Write) -> list[int]:
-        chat = self.chat and not request.prompt.plain
+    def _spoken(self, prompt: Prompt) -> str:
+        return spoken(prompt, self._llama.template, self._llama.specials)
+
+    def _whole(self, text: str, *, plain: bool) -> list[int]:
+        """The tokens of a whole text: a template's own, or plain words after their beginning."""
+        chat = self.chat and not plain
         return self._llama.tokens(text, special=chat, begin=not chat)
 
     def submit(self, ticket: int, request: Request) -> None:
@@ -268,10 +270,10 @@ class LlamaModel:
         sequences, begins = [], []
         heads: dict[str, list[int]] = {}
         for prompt, ending in zip(request.prompts, request.endings, strict=True):
-            text = spoken(prompt, self._llama.template, self._llama.specials)
+            text = self._spoken(prompt)
             if text not in heads:
-                heads[text] = self._whole(text, prompt.plain)
-            head, full = heads[text], self._whole(text + ending, prompt.plain)
+                heads[text] = self._whole(text, plain=prompt.plain)
+            head, full = heads[text], self._whole(text + ending, plain=prompt.plain)
             if full[: len(head)] != head:
                 full = head + self._llama.tokens(ending, special=False)
             sequences.append(_array(full))
@@ -295,10 +297,6 @@ class LlamaModel:
                 logs.append(float(np.sum([_log(row[p], tokens[p + 1]) for p in wants])))
             self._keep_shared(lines, sequences[part])
         return Rated(tuple(logs))
-
-    def _whole(self, text: str, plain: bool) -> list[int]:
-        chat = self.chat and not plain
-        return self._llama.tokens(text, special=chat, begin=not chat)
 
     def _keep_shared(self, lines: list[Line], sequences: list[Tokens]) -> None:
         """Of rated options only what they have in common is of further use."""
