@@ -93,11 +93,14 @@ def score(
     setup = setup_of(wishes_of(options))
     place = open_workplace(POLICIES["guidelines"], setup, release=options["release"])
     try:
-        began = time.perf_counter()
-        replies = _asked(questions, place.engine, "asking")
-        seconds = (time.perf_counter() - began) / len(questions)
         control = exchanged(questions) if options["shuffled"] else None
-        again = None if control is None else _asked(control, place.engine, "asking, shuffled")
+        # A question and its control have their options in common: an engine may read those once.
+        both = [questions] if control is None else [questions, control]
+        began = time.perf_counter()
+        given = _asked([each for pair in zip(*both, strict=True) for each in pair], place.engine)
+        seconds = (time.perf_counter() - began) / len(given)
+        replies = given[:: len(both)]
+        again = None if control is None else given[1::2]
     finally:
         place.close()
     found = figures(questions, replies, again)
@@ -123,11 +126,11 @@ def score(
     return DONE
 
 
-def _asked(questions: list[Question], engine: Engine, what: str) -> list[Reply]:
+def _asked(questions: list[Question], engine: Engine) -> list[Reply]:
     from tqdm import tqdm
 
     from clhcode.bench.questions import ask_all
 
-    bar = tqdm(total=len(questions), desc=what, file=sys.stderr, disable=None, leave=False)
+    bar = tqdm(total=len(questions), desc="asking", file=sys.stderr, disable=None, leave=False)
     with bar:
         return ask_all(questions, engine, bar.update)

@@ -1,23 +1,24 @@
 """llama.cpp in this process: GGUF files on a CPU, or on whatever it was built for.
 
-Prompts are read as one trie over its key-value cache, so that the notes of an encounter are read
-once for all its questions; answers are written side by side, a token each a step.
+The notes of an encounter are read once for all its questions; answers are written side by side, a
+token each a step.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clhcode.errors import UserError
 from clhcode.runtime.choosing import drawn, generator
-from clhcode.runtime.lines import Line, Lines, common, trie
-from clhcode.runtime.llama_library import BATCH, SEQUENCES, Llama
+from clhcode.runtime.lines import Line
+from clhcode.runtime.llama_library import SEQUENCES, Llama
+from clhcode.runtime.llama_reader import LlamaReader
 from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
 from clhcode.runtime.template import spoken
 from clhcode.tasks import Fault
@@ -28,16 +29,14 @@ if TYPE_CHECKING:
 
     from clhcode.runtime.lines import Tokens
 
+    _Ending = tuple[Tokens, int]
+
 CONTEXT = 8_192
 """Tokens of prompt and answer, where neither the user nor the model says less."""
 SIDE_BY_SIDE = 8
 """Answers that are written at a time."""
-_ROWS = 64
-"""Distributions asked for in one batch: each is as wide as the vocabulary."""
 _LIKELY = 256
 """Tokens that are tried against a grammar before all of them are."""
-_AHEAD = 128
-"""Tokens put aside for each answer."""
 
 
 @dataclass(slots=True)
@@ -77,12 +76,11 @@ class LlamaModel:
                 f"--context {context}: {path.name} was made for {llama.trained} at most"
             )
         self.context: int | None = context or min(llama.trained, CONTEXT)
-        self._cells = 2 * self.context
-        llama.open(self._cells)
+        llama.open(2 * self.context)
         self.name = f"{path.name}@{llama.identity}"
         self.chat = llama.template is not None
         self.usage, self.width, self._slots = Usage(), max(2, slots // 2), slots
-        self._lines = Lines(SEQUENCES)
+        self._reader = LlamaReader(llama, 2 * self.context, self.usage)
         self._waiting: deque[tuple[int, Request]] = deque()
         self._groups: dict[int, int] = {}
         self._sorted = True
@@ -136,15 +134,13 @@ class LlamaModel:
         self._sort()
         new: list[tuple[int, Write, Tokens]] = []
         while self._waiting and len(self._writing) + len(new) < self._admitted:
-            ticket, request = self._waiting.popleft()
+            ticket, request = self._waiting[0]
             if isinstance(request, Rate):
-                output = self._rated(request)
-                if output is not None:
-                    self._done.append((ticket, output))
+                if self._rate():
                     continue
                 # No room until an answer has ended.
-                self._waiting.appendleft((ticket, request))
                 break
+            self._waiting.popleft()
             tokens = _array(self.prompt_tokens(request))
             if len(tokens) >= (self.context or 0):
                 self._done.append((ticket, Fault("too-long", f"a prompt of {len(tokens)} tokens")))
@@ -152,12 +148,15 @@ class LlamaModel:
             new.append((ticket, request, tokens))
         if not new:
             return
-        rows = self._read([tokens for *_, tokens in new], [[len(t) - 1] for *_, t in new])
-        if rows is None:
+        prompts = [tokens for *_, tokens in new]
+        read = self._reader.read(
+            prompts, [[len(t) - 1] for t in prompts], writing=len(self._writing)
+        )
+        if read is None:
             self._later(new)
             return
         self._admitted = min(self._slots, self._admitted + 1)
-        lines, logits = rows
+        lines, logits = read
         for (ticket, request, tokens), line, row in zip(new, lines, logits, strict=True):
             self.usage.sent += len(tokens)
             self._begin(ticket, request, tokens, line, row[len(tokens) - 1])
@@ -183,91 +182,41 @@ class LlamaModel:
         self._waiting.extendleft((ticket, request) for ticket, request, _ in reversed(new))
         self._admitted = max(1, len(self._writing), len(new) // 2)
 
-    def _read(
-        self, sequences: list[Tokens], wanted: list[list[int]]
-    ) -> tuple[list[Line], list[dict[int, NDArray[np.float32]]]] | None:
-        """Reads sequences, each token that several have in common once.
-
-        Returns:
-            A held line for each, and the distributions after the wanted positions; None where
-            the cache has no room, and nothing is changed.
-        """
-        lines: list[Line] = []
-        known = [
-            self._known(tokens, wants) for tokens, wants in zip(sequences, wanted, strict=True)
-        ]
-        starts = [shared for _, shared in known]
-        nodes = trie(sequences, starts, wanted)
-        with _held(source for source, _ in known):
-            if not self._make_room(len(nodes), len(sequences)):
-                return None
-            for tokens, (source, shared) in zip(sequences, known, strict=True):
-                line = self._new_line(tokens)
-                if shared and source is not None:
-                    self._llama.copy(source.seq, line.seq, shared)
-                lines.append(line)
-        found: list[dict[int, NDArray[np.float32]]] = [{} for _ in sequences]
-        while nodes:
-            size = _batch_size([node.wanted for node in nodes])
-            head, nodes = nodes[:size], nodes[size:]
-            for at, node in enumerate(head):
-                self._llama.put(
-                    at, node.token, node.position, [lines[n].seq for n in node.seqs], node.wanted
-                )
-            if not self._decode(size):
-                self._drop(*lines)
-                return None
-            self.usage.evaluated += size
-            for at, node in enumerate(head):
-                if node.wanted:
-                    row = self._llama.row(at).copy()
-                    for n in node.seqs:
-                        found[n][node.position] = row
-        return lines, found
-
-    def _known(self, tokens: Tokens, wanted: list[int]) -> tuple[Line | None, int]:
-        """The line that has most of a sequence, up to where a distribution is wanted."""
-        if not self._llama.sharing:
-            return None, 0
-        source, shared = self._lines.longest(tokens)
-        return source, min(shared, wanted[0])
-
-    def _make_room(self, cells: int, lines: int) -> bool:
-        """Gives idle lines up until so many tokens and lines fit, and what is being written."""
-        room = self._cells - cells - _AHEAD * (len(self._writing) + lines)
-        while self._lines.cells() > room or len(self._lines.lines) + lines > SEQUENCES:
-            if not self._evict():
-                # What is being written may need less than was put aside for it.
-                return not self._writing and self._lines.cells() + cells <= self._cells
-        return True
-
-    def _new_line(self, tokens: Tokens) -> Line:
-        seq = self._lines.free()
-        if seq is None:
-            raise RuntimeError("no line is free")
-        line = Line(seq, tokens, held=True)
-        self._lines.lines.append(line)
-        self._lines.touch(line)
-        return line
-
-    def _evict(self) -> bool:
-        oldest = self._lines.oldest()
-        if oldest is not None:
-            self._drop(oldest)
-        return oldest is not None
-
-    def _drop(self, *lines: Line) -> None:
-        for line in lines:
-            self._llama.forget(line.seq)
-            self._lines.lines.remove(line)
-
     # Rating
 
-    def _rated(self, request: Rate) -> Output | None:
-        """The likelihoods; None where there is no room while answers are being written."""
-        import numpy as np
+    def _rate(self, most: int = SEQUENCES // 2) -> bool:
+        """Rates options of the questions that are next, of several together where they are few.
 
-        sequences, begins = [], []
+        Args:
+            most: Options at a time, where there is more than one question.
+
+        Returns:
+            Whether there was room; there may be more when an answer has ended.
+        """
+        batch: list[tuple[int, Rate, list[_Ending]]] = []
+        while self._waiting and isinstance(request := self._waiting[0][1], Rate):
+            if batch and sum(len(e) for *_, e in batch) + len(request.prompts) > most:
+                break
+            ticket, _ = self._waiting.popleft()
+            endings = self._endings(request)
+            if max(len(tokens) for tokens, _ in endings) > (self.context or 0):
+                self._done.append((ticket, Fault("too-long", "an option does not fit the context")))
+            else:
+                batch.append((ticket, request, endings))
+        logs = self._likelihoods([each for *_, endings in batch for each in endings])
+        if logs is not None:
+            rest = iter(logs)
+            self._done += [(t, Rated(tuple(islice(rest, len(e))))) for t, _, e in batch]
+            return True
+        if len(batch) == 1 and not self._writing:
+            self._done.append((batch[0][0], Fault("too-long", "no room for the options")))
+            return True
+        self._waiting.extendleft((ticket, request) for ticket, request, _ in reversed(batch))
+        return self._rate(most=0) if len(batch) > 1 else False
+
+    def _endings(self, request: Rate) -> list[_Ending]:
+        """The tokens of each prompt with its ending, and where the ending begins."""
+        found: list[_Ending] = []
         heads: dict[str, list[int]] = {}
         for prompt, ending in zip(request.prompts, request.endings, strict=True):
             text = self._spoken(prompt)
@@ -276,38 +225,28 @@ class LlamaModel:
             head, full = heads[text], self._whole(text + ending, plain=prompt.plain)
             if full[: len(head)] != head:
                 full = head + self._llama.tokens(ending, special=False)
-            sequences.append(_array(full))
-            begins.append(len(head))
-        if max(map(len, sequences)) > (self.context or 0):
-            return Fault("too-long", "an option does not fit the context")
+            found.append((_array(full), len(head)))
+        return found
+
+    def _likelihoods(self, endings: list[_Ending]) -> list[float] | None:
+        """Their logarithms; None where there is no room."""
+        import numpy as np
+
         logs: list[float] = []
         # Each sequence needs a line of its own while it is read.
-        for at in range(0, len(sequences), SEQUENCES // 2):
-            part = slice(at, at + SEQUENCES // 2)
-            wanted = [
-                list(range(begin - 1, len(tokens) - 1))
-                for tokens, begin in zip(sequences[part], begins[part], strict=True)
-            ]
-            read = self._read(sequences[part], wanted)
+        for at in range(0, len(endings), SEQUENCES // 2):
+            part = endings[at : at + SEQUENCES // 2]
+            sequences = [tokens for tokens, _ in part]
+            wanted = [list(range(begin - 1, len(tokens) - 1)) for tokens, begin in part]
+            read = self._reader.read(sequences, wanted, writing=len(self._writing))
             if read is None:
-                return None if self._writing else Fault("too-long", "no room for the options")
+                return None
             lines, rows = read
-            for tokens, wants, row in zip(sequences[part], wanted, rows, strict=True):
+            for tokens, wants, row in zip(sequences, wanted, rows, strict=True):
                 self.usage.sent += len(tokens)
                 logs.append(float(np.sum([_log(row[p], tokens[p + 1]) for p in wants])))
-            self._keep_shared(lines, sequences[part])
-        return Rated(tuple(logs))
-
-    def _keep_shared(self, lines: list[Line], sequences: list[Tokens]) -> None:
-        """Of rated options only what they have in common is of further use."""
-        first, *others = sequences
-        shared = min((common(first, each) for each in others), default=len(first) - 1)
-        kept, *rest = lines
-        self._drop(*rest)
-        if shared and self._llama.forget(kept.seq, shared):
-            kept.tokens, kept.held = first[:shared], False
-        else:
-            self._drop(kept)
+            self._reader.keep_shared(lines)
+        return logs
 
     # Writing
 
@@ -328,7 +267,7 @@ class LlamaModel:
         for at, each in enumerate(self._writing):
             position = len(each.prompt) + len(each.written) - 1
             self._llama.put(at, each.written[-1], position, [each.line.seq], wanted=True)
-        if not self._decode(len(self._writing)):
+        if not self._reader.decode(len(self._writing)):
             self._give_way()
             return
         rows = [(each, self._llama.row(at)) for at, each in enumerate(self._writing)]
@@ -339,7 +278,7 @@ class LlamaModel:
         """The cache is full: the youngest answer begins anew when another has ended."""
         last = self._writing.pop()
         self._llama.free(last.grammar)
-        self._drop(last.line)
+        self._reader.drop(last.line)
         if not self._writing:
             self._done.append((last.ticket, Fault("cut", "the cache has no room for the answer")))
             return
@@ -382,51 +321,19 @@ class LlamaModel:
         self._writing = [other for other in self._writing if other is not each]
         self._llama.free(each.grammar)
         # The last token was chosen and not read.
-        each.line.tokens = _array([*each.prompt, *each.written[:-1]])
-        each.line.held = False
-        if not self._llama.sharing:
-            self._drop(each.line)
+        self._reader.keep(each.line, _array([*each.prompt, *each.written[:-1]]))
         text = each.text.decode("utf-8", errors="replace")
         self._done.append((each.ticket, Written(text, finish)))
-
-    def _decode(self, size: int) -> bool:
-        """Runs a batch; False where the cache has no room even without idle lines."""
-        while not self._llama.run(size):
-            if not self._evict():
-                return False
-        return True
 
 
 def _first(request: Request) -> Prompt:
     return request.prompts[0] if isinstance(request, Rate) else request.prompt
 
 
-@contextmanager
-def _held(lines: Iterable[Line | None]) -> Iterator[None]:
-    """Lines that are copied from are not dropped to make room for the copies."""
-    idle = {id(line): line for line in lines if line is not None and not line.held}
-    for line in idle.values():
-        line.held = True
-    try:
-        yield
-    finally:
-        for line in idle.values():
-            line.held = False
-
-
 def _array(tokens: Iterable[int]) -> Tokens:
     import numpy as np
 
     return np.fromiter(tokens, dtype=np.int32)
-
-
-def _batch_size(wanted: list[bool]) -> int:
-    rows = 0
-    for at, each in enumerate(wanted[:BATCH]):
-        rows += each
-        if rows > _ROWS:
-            return at
-    return min(len(wanted), BATCH)
 
 
 def _log(row: NDArray[np.float32], token: int) -> float:
