@@ -73,7 +73,7 @@ def chosen_split(
     Args:
         rows: The table, as a stream.
         dataset: The rows of it that are meant; None for all of a user's own table.
-        split: Which part is scored; rows that name no split are of it.
+        split: Which part is scored; where no row names a split, all of them are.
         learn: Keep the notes of train; else its codes alone, to count them.
 
     Raises:
@@ -81,16 +81,24 @@ def chosen_split(
     """
     kept: list[Row] = []
     train: list[Row] = []
+    unnamed: list[Row] = []
     there: Counter[str] = Counter()
     for row in rows:
         if dataset is not None and row.encounter.dataset not in (None, dataset):
             continue
-        own = row.encounter.split or split
+        own = row.encounter.split
+        if own is None:
+            # Beside rows that name one, a row without a split is of none.
+            if not there:
+                unnamed.append(row)
+            continue
+        unnamed.clear()
         there[own] += 1
         if own == split:
             kept.append(row)
         if own == "train" and row.gold is not None:
             train.append(row if learn else replace(row, encounter=replace(row.encounter, notes=())))
+    kept = kept if there else unnamed
     if not kept:
         known = ", ".join(f"{name} ({count:,})" for name, count in sorted(there.items()))
         raise UserError(

@@ -4,13 +4,12 @@ import csv
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from clhcode.datasets.gold import golden, place, trimmed
-from clhcode.datasets.registry import DATASETS, dataset
+from clhcode.datasets.registry import DATASETS, Raw, dataset
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -19,8 +18,8 @@ DATA = Path(__file__).parents[4] / "shared/data"
 
 
 def rows(name, folder):
-    left_out = Counter()
-    return list(dataset(name).rows()(folder, {}, left_out)), left_out
+    raw = Raw(folder, {"mimic-iii": folder})
+    return list(dataset(name).rows()(raw)), raw.left_out
 
 
 @pytest.fixture
