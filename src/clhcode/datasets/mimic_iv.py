@@ -29,6 +29,7 @@ are older than 89 the age of 91; here they, and whoever has become older than 89
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ from clhcode.datasets.stays import (
     sex_of,
     stays,
 )
-from clhcode.datasets.workbench import load, workbench
+from clhcode.datasets.workbench import Texts, load, workbench
 from clhcode.errors import UserError
 from clhcode.table.convert import Row
 
@@ -86,12 +87,12 @@ def _rows(raw: Raw, cut: Cut, version: str) -> Iterator[Row]:
         CodeFile(find(raw.folder, "diagnoses_icd", "--from"), columns, procedures=False),
         CodeFile(find(raw.folder, "procedures_icd", "--from"), columns, procedures=True),
     ]
-    with workbench(raw.work) as connection:
+    with workbench(raw.work) as connection, closing(Texts(raw.work)) as texts:
         _people(connection, raw.folder)
         add_codes(connection, files, version, raw.left_out)
         summaries = _summaries(raw, coded_stays(connection), version)
-        add_notes(connection, summaries, raw.left_out)
-        yield from stays(connection, cut, raw.others["splits"], raw.left_out)
+        add_notes(connection, summaries, texts, raw.left_out)
+        yield from stays(connection, cut, raw.others["splits"], texts, raw.left_out)
 
 
 def _people(connection: DuckDBPyConnection, folder: Path) -> None:

@@ -3,12 +3,12 @@
 The big tables are read once, as streams, into a database of DuckDB in the folder of the run:
 
     code    stay, kind (0 diagnosis, 1 procedure), place, system, code
-    note    stay, subject, written, place, note_id, category, text
+    note    stay, subject, written, place, note_id, category, begin, size (of its text)
     person  stay, sex, age
     split   stay, split
 
 Then notes and codes come back in the order of the stays, side by side, so that one stay at a time
-is in memory.
+is in memory. Texts lie in a file beside the database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clhcode.datasets.dots import SYSTEMS, Form, printed
 from clhcode.datasets.gold import golden
 from clhcode.datasets.splits import read_splits
-from clhcode.datasets.workbench import load
+from clhcode.datasets.workbench import Texts, load
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
 
@@ -35,11 +35,8 @@ if TYPE_CHECKING:
 OLDEST = 89
 """Above this age MIMIC hides the true one; whoever is older is given as one year more."""
 
-BATCH = 8 << 20
-"""Characters of text that go into the database at once, about."""
-
-FETCHED = 64
-"""Rows that come back at once; a discharge summary has some 10,000 characters."""
+BATCH = 10_000
+"""Notes that go into the database at once, and rows that come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +154,25 @@ def coded_stays(connection: DuckDBPyConnection) -> set[int]:
 
 
 def add_notes(
-    connection: DuckDBPyConnection, notes: Iterable[StayNote], left_out: Counter[str]
+    connection: DuckDBPyConnection,
+    notes: Iterable[StayNote],
+    texts: Texts,
+    left_out: Counter[str],
 ) -> None:
-    """Makes the table `note`; a note whose id has been there is left out."""
+    """Makes the table `note` and keeps the texts; a note whose id has been there is left out."""
     import pyarrow as pa
 
     connection.execute(
         "CREATE TABLE note (stay BIGINT, subject VARCHAR, written VARCHAR, place BIGINT,"
-        " note_id VARCHAR, category VARCHAR, text VARCHAR)"
+        " note_id VARCHAR, category VARCHAR, begin BIGINT, size BIGINT)"
     )
     seen: set[str] = set()
-    held: list[StayNote] = []
-    size = 0
+    held: list[tuple[object, ...]] = []
+    columns = (*StayNote._fields[:-1], "begin", "size")
 
     def put() -> None:
-        columns = dict(zip(StayNote._fields, zip(*held, strict=True), strict=True))
-        # Named by the variable: DuckDB reads an Arrow table that stands in the scope.
-        batch = pa.table({name: list(values) for name, values in columns.items()})
-        connection.register("batch", batch)
+        values = (list(column) for column in zip(*held, strict=True))
+        connection.register("batch", pa.table(dict(zip(columns, values, strict=True))))
         connection.execute("INSERT INTO note SELECT * FROM batch")
         connection.unregister("batch")
 
@@ -183,17 +181,16 @@ def add_notes(
             left_out["notes that are there twice"] += 1
             continue
         seen.add(note.note_id)
-        held.append(note)
-        size += len(note.text)
-        if size >= BATCH:
+        held.append((*note[:-1], *texts.put(note.text)))
+        if len(held) == BATCH:
             put()
-            held, size = [], 0
+            held.clear()
     if held:
         put()
 
 
 def stays(
-    connection: DuckDBPyConnection, cut: Cut, splits: Path, left_out: Counter[str]
+    connection: DuckDBPyConnection, cut: Cut, splits: Path, texts: Texts, left_out: Counter[str]
 ) -> Iterator[Row]:
     """The encounters, in the order of their numbers; needs `code`, `note` and `person`.
 
@@ -209,7 +206,7 @@ def stays(
     )
     notes = _cursor(
         connection,
-        "SELECT stay, subject, note_id, category, text FROM note SEMI JOIN kept USING (stay)"
+        "SELECT stay, subject, note_id, category, begin, size FROM note SEMI JOIN kept USING (stay)"
         " ORDER BY stay, written, place, note_id",
     )
     codes = _cursor(
@@ -225,7 +222,7 @@ def stays(
         found = list(written)
         encounter = Encounter(
             str(number),
-            tuple(Note(note_id, text, category) for _, _, note_id, category, text in found),
+            tuple(Note(name, texts.get(*place), kind) for _, _, name, kind, *place in found),
             dataset=cut.name,
             split=split,
             subject_id=found[0][1],
@@ -290,8 +287,9 @@ def _keep(connection: DuckDBPyConnection, cut: Cut, left_out: Counter[str]) -> N
 
 def age_of(born: str, then: str) -> str:
     """SQL for the age in whole years between two dates, null where it cannot be."""
-    years = f"datesub('year', TRY_CAST({born} AS TIMESTAMP), TRY_CAST({then} AS TIMESTAMP))"
-    return capped(years)
+    born, then = (f"TRY_CAST({date} AS TIMESTAMP)" for date in (born, then))
+    early = f"(month({then}), day({then})) < (month({born}), day({born}))"
+    return capped(f"(year({then}) - year({born}) - CASE WHEN {early} THEN 1 ELSE 0 END)")
 
 
 def capped(years: str) -> str:
@@ -317,7 +315,7 @@ def _one(connection: DuckDBPyConnection, query: str, *values: Any) -> tuple[Any,
 
 def _cursor(connection: DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
     result = connection.cursor().execute(query)
-    while rows := result.fetchmany(FETCHED):
+    while rows := result.fetchmany(BATCH):
         yield from rows
 
 

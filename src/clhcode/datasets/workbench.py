@@ -1,12 +1,17 @@
-"""A folder to work in beside a table that is being made, and DuckDB in it.
+"""A folder to work in beside a table that is being made, with DuckDB and a file of texts in it.
 
 What does not fit in memory lies in that folder, which goes with the run: neither a raw folder nor
 the system's own place for temporary files, often in memory, ever holds patients' text. A killed
 run leaves the folder to the next one, which empties it.
+
+DuckDB joins and sorts codes, dates and the places of texts. The texts themselves lie in a file of
+their own: sorting 3 GB of them under a limit of memory is what DuckDB could not do, and to read
+each at its place costs less anyway.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -75,11 +80,40 @@ def workbench(folder: Path) -> Iterator[DuckDBPyConnection]:
     except (duckdb.IOException, duckdb.OutOfMemoryException):
         free = shutil.disk_usage(folder).free >> 20
         raise UserError(
-            f"{folder}: DuckDB found no room for its tables ({free:,} MB are free): give -o a"
-            " place with more"
+            f"{folder}: DuckDB found no room for its tables ({free:,} MB are free): name another"
+            " place with -o"
         ) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(f"{folder}: the disk is full: name another place with -o") from None
     finally:
         connection.close()
+
+
+class Texts:
+    """Texts in a file, each read back by its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / "texts").open("w+b")
+        self._end = 0
+
+    def put(self, text: str) -> tuple[int, int]:
+        """Keeps a text; where it begins and how many bytes it has."""
+        data = text.encode()
+        self._file.write(data)
+        begin, self._end = self._end, self._end + len(data)
+        return begin, len(data)
+
+    def get(self, begin: int, size: int) -> str:
+        """The text of a place; all must have been put before the first is read."""
+        self._file.flush()
+        # Not mapped: the pages of a map count as memory of the process.
+        return os.pread(self._file.fileno(), size, begin).decode()
+
+    def close(self) -> None:
+        """Lets go of the file, which the folder takes with it."""
+        self._file.close()
 
 
 def load(
