@@ -327,6 +327,15 @@ def prepared(name: str) -> Path:
     return Path("data") / name / "prepared" / f"{name}.parquet"
 
 
+def fetched() -> list[str]:
+    """The data sets whose published files, and those that they lie over, are where `raw` says."""
+    return [
+        each.name
+        for each in DATASETS.values()
+        if each.name == each.table and all(raw(n).is_dir() for n in (each.files, *each.needs))
+    ]
+
+
 def lacking(folder: Path, what: str) -> UserError:
     """The error of a folder that lacks a file of the published layout."""
     return UserError(f"{folder}: no {what} here (--from names the folder of the published files)")
