@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -90,9 +91,14 @@ def prepare(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror})") from None
-    with workroom(target) as work:
-        raw = Raw(folder, others, work=work)
-        shown = _write(chosen, raw, target, trim=trim, release=release)
+    try:
+        with workroom(target) as work:
+            raw = Raw(folder, others, work=work)
+            shown = _write(chosen, raw, target, trim=trim, release=release)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(f"{target}: the disk is full: name another place with -o") from None
     click.echo("".join(f"{visible(line)}\n" for line in shown.splitlines()), nl=False)
     click.echo(f"\n{visible(str(target))}", err=True)
     return DONE

@@ -74,6 +74,22 @@ def header(path: Path) -> list[str]:
         return _names(path, rows)
 
 
+def check_whole(path: Path) -> None:
+    """Reads a gzip to its end: DuckDB before 2.0 takes one that is cut short for a whole one.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if path.suffix.lower() != ".gz":
+        return
+    try:
+        with gzip.open(path, "rb") as stream:
+            while stream.read(1 << 20):
+                pass
+    except (EOFError, zlib.error, OSError) as error:
+        raise UserError(f"{path}: {error}") from None
+
+
 def positions(path: Path, names: Sequence[str], columns: Sequence[str]) -> list[int]:
     """Where columns stand in a header, whatever their case.
 

@@ -211,7 +211,7 @@ def stays(
     )
     codes = _cursor(
         connection,
-        "SELECT stay, system, code FROM code SEMI JOIN kept USING (stay)"
+        "SELECT stay, system, code FROM code SEMI JOIN wanted USING (system, code)"
         " ORDER BY stay, kind, place NULLS LAST, code",
     )
     stay = itemgetter(0)
@@ -234,7 +234,7 @@ def stays(
 
 
 def _choose(connection: DuckDBPyConnection, cut: Cut, left_out: Counter[str]) -> None:
-    """Cuts `code` to the codes of the data set, and makes `kept`, its stays."""
+    """Makes `wanted`, the codes of the data set, and `kept`, its stays."""
     _count(
         left_out,
         "stays with codes and no discharge summary",
@@ -251,9 +251,6 @@ def _choose(connection: DuckDBPyConnection, cut: Cut, left_out: Counter[str]) ->
     _count(left_out, "codes that the data set is not of", away)
     connection.execute(
         "CREATE TABLE kept AS SELECT DISTINCT stay FROM code SEMI JOIN wanted USING (system, code)"
-    )
-    connection.execute(
-        "DELETE FROM code WHERE (system, code) NOT IN (SELECT system, code FROM wanted)"
     )
     (after,) = _one(connection, "SELECT count(*) FROM kept")
     _count(left_out, "stays without a code that the data set is of", before - after)

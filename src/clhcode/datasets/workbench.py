@@ -11,7 +11,6 @@ each at its place costs less anyway.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clhcode.datasets.csvfile import header, positions
+from clhcode.datasets.csvfile import check_whole, header, positions
 from clhcode.errors import UserError
 from clhcode.table.parts import locked
 
@@ -59,7 +58,7 @@ def workbench(folder: Path) -> Iterator[DuckDBPyConnection]:
     """DuckDB on an empty database in a folder, under a limit of memory.
 
     Raises:
-        UserError: It is not installed, or the disk is full.
+        UserError: It is not installed, or has no room left for its tables.
     """
     try:
         import duckdb
@@ -83,10 +82,6 @@ def workbench(folder: Path) -> Iterator[DuckDBPyConnection]:
             f"{folder}: DuckDB found no room for its tables ({free:,} MB are free): name another"
             " place with -o"
         ) from None
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise UserError(f"{folder}: the disk is full: name another place with -o") from None
     finally:
         connection.close()
 
@@ -133,6 +128,7 @@ def load(
     """
     import duckdb
 
+    check_whole(path)
     names = header(path)
     at = positions(path, names, list(columns.values()))
     # Nothing is left to DuckDB's guesses: a file with a header alone has none to go by.
@@ -151,7 +147,3 @@ def load(
         line = re.search(r"on Line: (\d+)", str(error))
         where = f"line {line[1]}: " if line else ""
         raise UserError(f"{path}: {where}not a row of {len(names)} columns in UTF-8") from None
-    except duckdb.IOException as error:
-        if "gzip" not in str(error).lower():
-            raise
-        raise UserError(f"{path}: damaged, or cut short") from None

@@ -127,6 +127,12 @@ def test_splits_are_of_the_data_set_and_have_gold():
         chosen_split(rows[-1:], "d", "test")
 
 
+def test_gold_of_another_book_is_told():
+    coded = Row(Encounter("e", (), dataset="d"), [{"code": "401.9", "system": "icd9cm"}])
+    with pytest.raises(UserError, match="d, test: its gold is icd9cm; what is scored is icd10cm"):
+        chosen_split([coded], "d", "test")
+
+
 def test_rows_of_no_split_are_scored_only_where_none_has_one():
     def named(split):
         return Row(Encounter(f"e{split}", (), dataset="d", split=split), [])
