@@ -1,9 +1,15 @@
 """`clh prepare` as a user runs it: from published files to a figure, and what may go wrong."""
 
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
+import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import mimic_files as made
@@ -187,6 +193,24 @@ def test_damage_leaves_what_was_there(tmp_path):
     assert said == f"clh: raw/NOTEEVENTS.csv: row {rows}: unexpected end of data"
     assert (tmp_path / "t.parquet").read_bytes() == before
     assert not any(name.startswith(".") for name in os.listdir(tmp_path))
+
+
+def test_a_terminal_sees_how_far_it_is(tmp_path):
+    mimic_iii(tmp_path, 20)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    with started(*ASKED, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        # Linux says by an error that the other side has closed.
+        with suppress(OSError):
+            while block := os.read(ours, 65_536):
+                seen += block
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"NOTEEVENTS.csv.gz: 0 rows" in seen
+    assert b"mimic-iii.parquet: 0 encounters" in seen
+    assert b"begin1" not in seen
 
 
 def test_without_duckdb_it_is_told_what_to_type(tmp_path):

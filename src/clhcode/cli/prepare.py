@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,7 @@ def _write(chosen: Dataset, raw: Any, target: Path, *, trim: bool, release: str 
         counts.counted(trimmed(rows) if trim else rows),
         desc=target.name,
         unit=" encounters",
+        file=sys.stderr,
         disable=None,
         leave=False,
     )

@@ -15,6 +15,7 @@ import csv
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,7 +121,7 @@ def rows(path: Path, columns: Sequence[str], left_out: Counter[str]) -> Iterator
     try:
         with (
             _rows_from(path) as found,
-            tqdm(desc=path.name, unit=" rows", disable=None, leave=False) as bar,
+            tqdm(desc=path.name, unit=" rows", file=sys.stderr, disable=None, leave=False) as bar,
         ):
             names = _names(path, found)
             width = len(names)
