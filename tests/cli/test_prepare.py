@@ -1,4 +1,7 @@
-"""`clh prepare` as a user runs it: from published files to a figure, and what may go wrong."""
+"""`clh prepare` as a user runs it: from published files to a figure, and what may go wrong.
+
+MDACE goes the same way in `test_bench.py`.
+"""
 
 import fcntl
 import json
@@ -13,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import mimic_files as made
-import noteevents
 import pyarrow.parquet as pq
 import pytest
 from mimic_files import DIAGNOSES_10, PROCEDURES_10, Style
@@ -89,15 +91,6 @@ def test_mimic_iv_to_a_figure(tmp_path):
     assert scored["protocol"]["setting"] is None
     # Both problems stand in the note in the words of the index.
     assert scored["metrics"]["micro"]["recall"] > 0.4
-
-
-def test_mdace_to_a_figure(tmp_path):
-    data = shared("mdace")
-    (tmp_path / "mimic").mkdir()
-    noteevents.write(data, tmp_path / "mimic", zipped=True)
-    text("prepare", "mdace", "--from", data, "--mimic-iii", "mimic", cwd=tmp_path)
-    scored = json.loads(text("bench", "--dataset", "mdace", "--json", cwd=tmp_path))
-    assert scored["protocol"]["encounters"] == 61
 
 
 @pytest.mark.parametrize(

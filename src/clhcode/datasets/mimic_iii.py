@@ -15,8 +15,8 @@ texts; so do we, but each stays a note of its own, in the order of CHARTDATE and
 
 As they do: codes are dotted, one that repeats in a stay counts once, rows without ICD9_CODE and
 stays without a code are left out. `mimic-iii-50` has the 50 codes that Edin et al. list as those of
-Mullenbach; counted anew on version 1.4, a few others come out. Its stays without one of the 50
-are left out. `mimic-iii-clean` has codes that ten or more stays with a discharge summary have.
+Mullenbach: counting on version 1.4, they found others. Its stays without one of the 50 are left
+out. `mimic-iii-clean` has codes that ten or more stays with a discharge summary have.
 
 Ours: notes with ISERROR `1` are left out; text is neither lowered nor cut; diagnoses come before
 procedures, each in the order of SEQ_NUM; stays of no split stay in `mimic-iii` without one. The

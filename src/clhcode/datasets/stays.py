@@ -215,10 +215,12 @@ def stays(
         " ORDER BY stay, kind, place NULLS LAST, code",
     )
     stay = itemgetter(0)
-    for one, (_, written), (_, coded) in zip(
+    for one, (noted, written), (billed, coded) in zip(
         about, groupby(notes, stay), groupby(codes, stay), strict=True
     ):
         number, split, sex, age = one
+        if not number == noted == billed:
+            raise RuntimeError(f"stay {number} came back beside {noted} and {billed}")
         found = list(written)
         encounter = Encounter(
             str(number),
