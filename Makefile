@@ -6,10 +6,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
+.PHONY: help setup demo prepare-data test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
 
 help:
 	@echo "make demo    install, then code the demonstration encounters"
+	@echo "make prepare-data  prepare every data set that is fetched (data/NAME/raw)"
 	@echo "make test    install what the tests need, run them all"
 	@echo "make test-engines  llama.cpp and vLLM, each in its environment (minutes to install)"
 	@echo "make check   lint, types, import layers"
@@ -35,6 +36,11 @@ hooks:
 
 demo: setup
 	$(BIN)/clh code --demo --format text
+
+# Each data set whose published files are there, and those of the sets that it lies over.
+prepare-data: setup
+	@for name in $$($(BIN)/python -c "from clhcode.datasets.registry import fetched; print(*fetched())"); do \
+	  echo "clh prepare $$name" >&2; $(BIN)/clh prepare $$name || exit $$?; done
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -31,8 +31,9 @@ def desk(tmp_path_factory):
     data = shared()
     for name in ("codiesp", "aci-bench"):
         clh("prepare", name, "--from", data / name, cwd=folder)
-    write(data / "mdace", folder)
-    clh("prepare", "mdace", "--from", data / "mdace", "--mimic-iii", folder, cwd=folder)
+    (folder / "mimic").mkdir()
+    write(data / "mdace", folder / "mimic")
+    clh("prepare", "mdace", "--from", data / "mdace", "--mimic-iii", "mimic", cwd=folder)
     return folder
 
 

@@ -19,6 +19,9 @@ Unit = Literal["encounter", "note"]
 Level = Literal["full", "5", "4", "category", "chapter"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
+SCORED = "icd10cm"
+"""The system of codes that is predicted, and so scored."""
+
 GOLD_WARNING = (
     "the label space is cut to the codes of the gold standard: the figure is of another, easier"
     " task and cannot be set beside one over all codes"
@@ -73,24 +76,32 @@ def chosen_split(
     Args:
         rows: The table, as a stream.
         dataset: The rows of it that are meant; None for all of a user's own table.
-        split: Which part is scored; rows that name no split are of it.
+        split: Which part is scored; where no row names a split, all of them are.
         learn: Keep the notes of train; else its codes alone, to count them.
 
     Raises:
-        UserError: There is no such split, or no gold in it.
+        UserError: There is no such split, or no gold in it that can be scored.
     """
     kept: list[Row] = []
     train: list[Row] = []
+    unnamed: list[Row] = []
     there: Counter[str] = Counter()
     for row in rows:
         if dataset is not None and row.encounter.dataset not in (None, dataset):
             continue
-        own = row.encounter.split or split
+        own = row.encounter.split
+        if own is None:
+            # Beside rows that name one, a row without a split is of none.
+            if not there:
+                unnamed.append(row)
+            continue
+        unnamed.clear()
         there[own] += 1
         if own == split:
             kept.append(row)
         if own == "train" and row.gold is not None:
             train.append(row if learn else replace(row, encounter=replace(row.encounter, notes=())))
+    kept = kept if there else unnamed
     if not kept:
         known = ", ".join(f"{name} ({count:,})" for name, count in sorted(there.items()))
         raise UserError(
@@ -99,6 +110,12 @@ def chosen_split(
     scored = [row for row in kept if row.gold is not None]
     if not scored:
         raise UserError(f"{dataset or 'the table'}, {split}: no encounter has gold codes")
+    systems = {one["system"] for row in scored for one in _gold(row)}
+    if systems and SCORED not in systems:
+        raise UserError(
+            f"{dataset or 'the table'}, {split}: its gold is {', '.join(sorted(systems))};"
+            f" what is scored is {SCORED}"
+        )
     return scored, train
 
 
@@ -154,7 +171,7 @@ def fingerprint(rows: Iterable[Row]) -> str:
 
 def gold_codes(row: Row) -> tuple[str, ...]:
     """The ICD-10-CM codes of a row's gold."""
-    return tuple(dict.fromkeys(g["code"] for g in _gold(row) if g["system"] == "icd10cm"))
+    return tuple(dict.fromkeys(g["code"] for g in _gold(row) if g["system"] == SCORED))
 
 
 def gold_spans(row: Row) -> list[tuple[str, tuple[Span, ...]]]:
@@ -162,7 +179,7 @@ def gold_spans(row: Row) -> list[tuple[str, tuple[Span, ...]]]:
     return [
         (g["code"], tuple(Span(p["note"], p["begin"], p["end"]) for p in mention))
         for g in _gold(row)
-        if g["system"] == "icd10cm"
+        if g["system"] == SCORED
         for mention in g["evidence"]
     ]
 

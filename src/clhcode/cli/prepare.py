@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clhcode.cli.console import visible
-from clhcode.cli.options import Examples, released
+from clhcode.cli.options import Examples, decorated, released
 from clhcode.errors import DONE, UserError
+
+if TYPE_CHECKING:
+    from clhcode.datasets.registry import Dataset
+
+_BELOW = {
+    "mimic-iii": "Folder of MIMIC-III",
+    "mimic-iv": "Folder of MIMIC-IV",
+    "mimic-iv-note": "Folder of MIMIC-IV-Note",
+    "splits": "Folder of the splits of Edin et al.",
+}
+
+
+def _folder(name: str, told: str) -> Callable[[Any], Any]:
+    return click.option(
+        f"--{name}",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help=f"{told}; data/{name}/raw otherwise.",
+    )
 
 
 @click.command(
@@ -18,6 +40,7 @@ from clhcode.errors import DONE, UserError
         "clh prepare demo",
         "clh prepare codiesp --from final_dataset_v4_to_publish",
         "clh prepare mdace --from MDACE --mimic-iii physionet.org/files/mimiciii/1.4",
+        "clh prepare mimic-iv --from mimiciv/3.1 --mimic-iv-note mimic-iv-note/2.2",
     ),
 )
 @click.argument("name", metavar="NAME")
@@ -27,11 +50,7 @@ from clhcode.errors import DONE, UserError
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of the published files; data/NAME/raw otherwise.",
 )
-@click.option(
-    "--mimic-iii",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of MIMIC-III, for data sets that lie over it; data/mimic-iii/raw otherwise.",
-)
+@decorated(*(_folder(name, told) for name, told in _BELOW.items()))
 @click.option(
     "-o",
     "--output",
@@ -48,53 +67,106 @@ from clhcode.errors import DONE, UserError
 def prepare(
     name: str,
     source: Path | None,
-    mimic_iii: Path | None,
     output: Path | None,
     *,
     trim: bool,
     release: str | None,
+    **below: Path | None,
 ) -> int:
     """Bring a data set into the one table.
 
     Reads the published layout as it is and writes the table with a card beside it: counts,
     splits, what was left out and why, and the codes that the release does not have. Raw files
-    are only read.
+    are only read, and nothing is written among them. Text that does not fit in memory waits in
+    a folder beside the table, which goes with the run.
     """
+    from clhcode.datasets.registry import Raw, dataset, prepared
+    from clhcode.datasets.workbench import workroom
+
+    chosen = dataset(name)
+    given = {option.replace("_", "-"): path for option, path in below.items()}
+    folder, others = _sources(chosen, source or given.get(chosen.files), given)
+    target = output or prepared(chosen.table)
+    _check_apart(target, [folder, *others.values()])
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+    try:
+        with workroom(target) as work:
+            raw = Raw(folder, others, work=work)
+            shown = _write(chosen, raw, target, trim=trim, release=release)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(f"{target}: the disk is full: name another place with -o") from None
+    click.echo("".join(f"{visible(line)}\n" for line in shown.splitlines()), nl=False)
+    click.echo(f"\n{visible(str(target))}", err=True)
+    return DONE
+
+
+def _sources(
+    chosen: Dataset, source: Path | None, given: dict[str, Path | None]
+) -> tuple[Path, dict[str, Path]]:
+    """The folder of the data set, and those of the data sets that it lies over."""
+    from clhcode.datasets.registry import raw
+
+    folder = source or raw(chosen.files)
+    if source is None and chosen.name != "demo" and not folder.is_dir():
+        raise UserError(f"{folder}: no such folder (--from names the published files)")
+    others = {need: given.get(need) or raw(need) for need in chosen.needs}
+    for need, path in others.items():
+        if not path.is_dir():
+            told = _BELOW[need].removeprefix("Folder of ")
+            raise UserError(f"{path}: no such folder (--{need} names {told})")
+    return folder, others
+
+
+def _check_apart(target: Path, folders: Iterable[Path]) -> None:
+    """Refuses a table among raw files, which are often shared and never to be changed."""
+    place = Path(os.path.realpath(target))
+    for folder in folders:
+        if folder.is_dir() and place.is_relative_to(os.path.realpath(folder)):
+            raise UserError(f"{target}: inside the raw folder {folder}; -o names another place")
+
+
+def _write(chosen: Dataset, raw: Any, target: Path, *, trim: bool, release: str | None) -> str:
+    """Writes table and card; the card as Markdown."""
     import orjson
+    from tqdm import tqdm
 
     from clhcode.cli.running import packs
     from clhcode.datasets.card import Counts, as_markdown, card
     from clhcode.datasets.gold import trimmed
-    from clhcode.datasets.registry import dataset, prepared, raw
     from clhcode.icd.sources import choose
     from clhcode.icd.store import open_store
     from clhcode.table.write import open_writer
 
-    chosen = dataset(name)
-    folder = source or raw(chosen.files)
-    if source is None and name != "demo" and not folder.is_dir():
-        raise UserError(f"{folder}: no such folder (--from names the published files)")
-    given = {"mimic-iii": mimic_iii}
-    others = {need: given.get(need) or raw(need) for need in chosen.needs}
-    for need, path in others.items():
-        if not path.is_dir():
-            raise UserError(f"{path}: no such folder (--{need} names {need.upper()})")
-    target = output or prepared(chosen.table)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    left_out: Counter[str] = Counter()
-    counts = Counts()
-    given_rows = chosen.rows()(folder, others, left_out)
-    rows = counts.counted(trimmed(given_rows) if trim else given_rows)
-    with open_writer(target) as writer:
-        for pack in packs(rows):
-            writer.write(pack)
     sources = choose(release=release)
     store, _ = open_store(sources)
-    made = card(chosen, counts, left_out, store, sources.describe())
-    made["gold_spans"] = "trimmed" if trim else "as given"
-    target.with_suffix(".card.json").write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2))
-    shown = as_markdown(made)
-    target.with_suffix(".card.md").write_text(shown, "utf-8")
-    click.echo("".join(f"{visible(line)}\n" for line in shown.splitlines()), nl=False)
-    click.echo(f"\n{visible(str(target))}", err=True)
-    return DONE
+    counts = Counts()
+    rows = chosen.rows()(raw)
+    bar = tqdm(
+        counts.counted(trimmed(rows) if trim else rows),
+        desc=target.name,
+        unit=" encounters",
+        file=sys.stderr,
+        disable=None,
+        leave=False,
+    )
+    with open_writer(target) as writer, bar:
+        for pack in packs(bar):
+            writer.write(pack)
+        made = card(chosen, counts, raw.left_out, store, sources.describe())
+        made["gold_spans"] = "trimmed" if trim else "as given"
+        shown = as_markdown(made)
+        # Before the table has its name, so that no table is ever without its card.
+        _put(target.with_suffix(".card.json"), orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        _put(target.with_suffix(".card.md"), shown.encode())
+    return shown
+
+
+def _put(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.tmp")
+    part.write_bytes(data)
+    part.replace(path)

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from clhcode.datasets.gold import golden
-from clhcode.datasets.registry import lacking
+from clhcode.datasets.registry import Raw, lacking
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note, Sex
 from clhcode.table.convert import Row
@@ -27,8 +26,9 @@ GOLD = "icd10cm_gold.csv"
 _SEXES: dict[str, Sex] = {"male": "male", "female": "female"}
 
 
-def rows(folder: Path, others: Mapping[str, Path], left_out: Counter[str]) -> Iterator[Row]:
+def rows(raw: Raw) -> Iterator[Row]:
     """One encounter a note, in the order of the files."""
+    folder, left_out = raw.folder, raw.left_out
     files = [f for f in sorted(folder.glob("*.csv")) if _split(f)]
     if not files:
         raise lacking(folder, "`train.csv` and its like")

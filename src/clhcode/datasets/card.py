@@ -13,6 +13,9 @@ from clhcode.icd.store import Store
 from clhcode.icd.years import heirs
 from clhcode.table.convert import Row
 
+RARE = 10
+"""Codes of fewer encounters are counted apart: Edin et al. 2023 leave them out."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -71,7 +74,12 @@ def card(
         "splits": dict(sorted(counts.splits.items())),
         "codes": dict(counts.codes),
         "distinct_codes": {system: len(found) for system, found in counts.distinct.items()},
+        "rare_codes": {
+            system: sum(count < RARE for count in found.values())
+            for system, found in counts.distinct.items()
+        },
         "spans": counts.spans,
+        "rules": list(dataset.rules),
         "left_out": dict(left_out),
         "release": release,
         "not_billable_in_release": {
@@ -94,10 +102,13 @@ def as_markdown(card: Mapping[str, Any]) -> str:
         ("Splits", "splits"),
         ("Codes", "codes"),
         ("Distinct codes", "distinct_codes"),
+        (f"Of these in fewer than {RARE} encounters", "rare_codes"),
         ("Left out", "left_out"),
     ):
         lines += ["", f"## {title}", ""]
         lines += [f"- {name}: {count:,}" for name, count in card[key].items()] or ["- nothing"]
+    if card["rules"]:
+        lines += ["", "## Rules", "", *(f"- {rule}" for rule in card["rules"])]
     lines += ["", "## Gold codes that are not billable in the release", ""]
     for fate, found in card["not_billable_in_release"].items():
         some = ", ".join(found["codes"][:8]) + (" ..." if len(found["codes"]) > 8 else "")

@@ -16,12 +16,11 @@ less occurs. The English text has no evidence.
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from clhcode.datasets.gold import Mention, golden, place
-from clhcode.datasets.registry import lacking
+from clhcode.datasets.registry import Raw, lacking
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -30,20 +29,18 @@ SPLITS = ("train", "dev", "test")
 _SYSTEMS = {"DIAGNOSTICO": "icd10cm", "PROCEDIMIENTO": "icd10pcs"}
 
 
-def english(folder: Path, others: Mapping[str, Path], left_out: Counter[str]) -> Iterator[Row]:
+def english(raw: Raw) -> Iterator[Row]:
     """The English text with codes and no evidence."""
-    return _rows(folder, "codiesp", "text_files_en", left_out, spans=False)
+    return _rows(raw, "codiesp", "text_files_en", spans=False)
 
 
-def spanish(folder: Path, others: Mapping[str, Path], left_out: Counter[str]) -> Iterator[Row]:
+def spanish(raw: Raw) -> Iterator[Row]:
     """The Spanish text with codes and their evidence."""
-    return _rows(folder, "codiesp-es", "text_files", left_out, spans=True)
+    return _rows(raw, "codiesp-es", "text_files", spans=True)
 
 
-def _rows(
-    folder: Path, dataset: str, texts: str, left_out: Counter[str], *, spans: bool
-) -> Iterator[Row]:
-    root = _root(folder)
+def _rows(raw: Raw, dataset: str, texts: str, *, spans: bool) -> Iterator[Row]:
+    root, left_out = _root(raw.folder), raw.left_out
     for split in SPLITS:
         paths = sorted((root / split / texts).glob("*.txt"))
         if not paths:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+from clhcode.datasets.registry import Raw
 from clhcode.errors import UserError
 from clhcode.table.convert import Row
 from clhcode.table.read import read
@@ -20,8 +20,8 @@ def demo_file() -> Path:
     raise UserError("the demonstration encounters are not in this installation")
 
 
-def rows(folder: Path, others: Mapping[str, Path], left_out: Counter[str]) -> Iterator[Row]:
-    """The encounters as they stand; `folder` may hold a `demo.jsonl` of its own."""
-    own = folder / "demo.jsonl"
+def rows(raw: Raw) -> Iterator[Row]:
+    """The encounters as they stand; the folder may hold a `demo.jsonl` of its own."""
+    own = raw.folder / "demo.jsonl"
     for batch in read(own if own.exists() else demo_file()):
         yield from batch

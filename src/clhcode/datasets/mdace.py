@@ -8,9 +8,8 @@ Layout of the annotations (`data` and `splits` of the published repository):
     splits/{Inpatient,Profee}/MDace-ev-{train,val,test}.csv
         hadm_id; no header: the first line is a chart like the others
 
-Layout of the text (MIMIC-III 1.4, `NOTEEVENTS.csv` or `.csv.gz`): ROW_ID, SUBJECT_ID, HADM_ID,
-CHARTDATE, CHARTTIME, STOREDATE, CATEGORY, DESCRIPTION, CGID, ISERROR, TEXT. `note_id` is ROW_ID;
-offsets count code points of TEXT as it stands between the quotes, line ends included.
+Layout of the text: see `clhcode.datasets.noteevents`. `note_id` is ROW_ID; offsets count code
+points of TEXT as it stands between the quotes, line ends included.
 
 A profee chart shares its stay with an inpatient one, so the kind is part of the encounter's name.
 Both code years stand side by side in `gold`, told apart by their system. CPT codes are left out.
@@ -18,17 +17,15 @@ Both code years stand side by side in `gold`, told apart by their system. CPT co
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from clhcode.datasets.gold import Mention, golden, place
-from clhcode.datasets.registry import lacking
+from clhcode.datasets.noteevents import Event, texts
+from clhcode.datasets.registry import Raw, lacking
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note, Setting
 from clhcode.table.convert import Row
@@ -47,27 +44,21 @@ _KINDS: dict[str, tuple[str, str, Setting | None]] = {
 }
 
 
-def rows(folder: Path, others: Mapping[str, Path], left_out: Counter[str]) -> Iterator[Row]:
+def rows(raw: Raw) -> Iterator[Row]:
     """One encounter a chart: inpatient charts first, then profee ones, by number."""
+    folder, left_out = raw.folder, raw.left_out
     charts = {kind: _charts(folder, kind) for kind in _KINDS}
     if not any(charts.values()):
         raise lacking(folder, "`data/Inpatient/ICD-10/1.0/*.json`")
     wanted = {n["note_id"] for c in charts.values() for years in c.values() for n in _notes(years)}
-    source = _noteevents(others["mimic-iii"])
-    texts = _texts(source, wanted)
-    absent = sorted(wanted - texts.keys())
-    if absent:
-        raise UserError(
-            f"{source}: {len(absent):,} of {len(wanted):,} annotated notes are not there"
-            f" (the first: ROW_ID {absent[0]})"
-        )
+    notes = texts(raw.others["mimic-iii"], wanted, left_out)
     for kind in _KINDS:
         splits = _splits(folder, kind)
         for number, years in sorted(charts[kind].items()):
             if number not in splits:
                 left_out["charts of no split"] += 1
             split = splits.get(number)
-            yield _row(kind, number, years, split=split, texts=texts, left_out=left_out)
+            yield _row(kind, number, years, split=split, texts=notes, left_out=left_out)
 
 
 def _row(
@@ -76,7 +67,7 @@ def _row(
     years: list[dict[str, Any]],
     *,
     split: str | None,
-    texts: Mapping[int, tuple[str, str]],
+    texts: Mapping[int, Event],
     left_out: Counter[str],
 ) -> Row:
     prefix, dataset, setting = _KINDS[kind]
@@ -85,7 +76,7 @@ def _row(
     position = {note_id: i for i, note_id in enumerate(about)}
     mentions: list[tuple[str, str, Mention]] = []
     for note in _notes(years):
-        text = texts[note["note_id"]][1]
+        text = texts[note["note_id"]].text
         for one in note["annotations"]:
             system = SYSTEMS.get(one["code_system"])
             if system is None:
@@ -100,10 +91,10 @@ def _row(
             where = place(position[note["note_id"]], begin, end)
             mentions.append((system, one["code"], [where]))
     notes = [
-        Note(str(note_id), texts[note_id][1], note.get("category"))
+        Note(str(note_id), texts[note_id].text, note.get("category"))
         for note_id, note in about.items()
     ]
-    subject = next((texts[note_id][0] for note_id in about), None)
+    subject = next((texts[note_id].subject for note_id in about), None)
     encounter = Encounter(
         name,
         tuple(notes),
@@ -140,39 +131,4 @@ def _splits(folder: Path, kind: str) -> dict[int, str]:
         if path.exists():
             for line in path.read_text("utf-8").split():
                 found[int(line)] = split
-    return found
-
-
-def _noteevents(folder: Path) -> Path:
-    for root in (folder, *sorted(folder.glob("*/")), *sorted(folder.glob("*/*/"))):
-        for path in sorted(root.glob("*.csv*")):
-            if path.name.lower() in ("noteevents.csv", "noteevents.csv.gz"):
-                return path
-    raise UserError(f"{folder}: no NOTEEVENTS.csv or NOTEEVENTS.csv.gz here")
-
-
-def _texts(path: Path, wanted: set[int]) -> dict[int, tuple[str, str]]:
-    """ROW_ID -> (SUBJECT_ID, TEXT) of the notes wanted; the file is read as a stream."""
-    csv.field_size_limit(sys.maxsize)
-    found: dict[int, tuple[str, str]] = {}
-    opener = gzip.open if path.suffix == ".gz" else open
-    row = 0
-    try:
-        # The csv module must see the line ends inside quotes as they are.
-        with opener(path, "rt", encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            names = [name.upper() for name in next(reader, [])]
-            columns = [names.index(name) for name in ("ROW_ID", "SUBJECT_ID", "TEXT")]
-            for values in reader:
-                row += 1
-                number, subject, text = (values[i] for i in columns)
-                if int(number) in wanted:
-                    found[int(number)] = (subject, text)
-                    if len(found) == len(wanted):
-                        break
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: row {row + 1}: not UTF-8") from None
-    except (ValueError, IndexError, csv.Error, EOFError, OSError) as error:
-        reason = "a column ROW_ID, SUBJECT_ID or TEXT is missing" if row == 0 else str(error)
-        raise UserError(f"{path}: row {row + 1}: {reason}") from None
     return found

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from clhcode.errors import UserError
 from clhcode.records import Setting
 from clhcode.table.convert import Row
 
-Rows = Callable[[Path, Mapping[str, Path], Counter[str]], Iterator[Row]]
-"""Reads the published layout: its folder, the folders of the data sets below it by name, and
-a count of what is left out, by reason."""
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a data set is read from.
+
+    Attributes:
+        folder: Its published files.
+        others: The folders of the data sets that it lies over, by name.
+        left_out: A count of what is left out, by reason, which the reader fills.
+        work: An empty folder for what does not fit in memory; it goes with the run.
+    """
+
+    folder: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    work: Path = Path()
+
+
+Rows = Callable[[Raw], Iterator[Row]]
+"""Reads a published layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class Dataset:
         split: What `bench` scores unless asked for another.
         needs: Data sets that it lies over.
         credentialed: Whether its text may not leave the machines of those who signed.
+        rules: What was decided on the way to the table, for its card.
     """
 
     name: str
@@ -48,6 +66,7 @@ class Dataset:
     split: str = "test"
     needs: tuple[str, ...] = ()
     credentialed: bool = False
+    rules: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
         """The reader, imported when it is needed."""
@@ -56,12 +75,40 @@ class Dataset:
         return cast("Rows", found)
 
 
-_MDACE = {
+_MDACE: dict[str, Any] = {
     "licence": "annotations MIT (3M, 2022); text: PhysioNet credentialed health data, MIMIC-III",
     "cite": "Cheng et al. 2023, MDACE: MIMIC Documents Annotated with Code Evidence (ACL)",
     "reader": "mdace:rows",
     "table": "mdace",
     "files": "mdace",
+}
+_PHYSIONET: dict[str, Any] = {
+    "licence": "PhysioNet Credentialed Health Data License 1.5.0",
+    "policy": "mentions",
+    "setting": "inpatient",
+    "credentialed": True,
+}
+_STAYS = (
+    "An encounter is a stay with at least one code and one discharge summary; addenda are notes"
+    " of their own, in the order they were written.",
+    "Codes have their dots; one that repeats in a stay counts once; diagnoses come first.",
+    "Patients older than 89 are 90.",
+)
+_MIMIC_III: dict[str, Any] = {
+    **_PHYSIONET,
+    "policy": "guidelines",
+    "files": "mimic-iii",
+    "needs": ("splits",),
+}
+_MIMIC_III_CITE = "Johnson et al. 2016, MIMIC-III (Sci Data); splits: "
+_MULLENBACH = "Mullenbach et al. 2018, CAML (NAACL)"
+_EDIN = "Edin et al. 2023 (SIGIR)"
+_MIMIC_IV: dict[str, Any] = {
+    **_PHYSIONET,
+    "policy": "guidelines",
+    "cite": f"Johnson et al. 2023, MIMIC-IV (Sci Data) and MIMIC-IV-Note; splits: {_EDIN}",
+    "files": "mimic-iv",
+    "needs": ("mimic-iv-note", "splits"),
 }
 
 DATASETS: dict[str, Dataset] = {
@@ -129,6 +176,115 @@ DATASETS: dict[str, Dataset] = {
             credentialed=True,
             **_MDACE,
         ),
+        Dataset(
+            name="mimic-iii",
+            title="MIMIC-III 1.4, full",
+            cite=_MIMIC_III_CITE + _MULLENBACH,
+            reader="mimic_iii:full",
+            table="mimic-iii",
+            rules=(*_STAYS, "Stays that are in no split have none."),
+            **_MIMIC_III,
+        ),
+        Dataset(
+            name="mimic-iii-50",
+            title="MIMIC-III 1.4, 50 codes",
+            cite=_MIMIC_III_CITE + _MULLENBACH,
+            reader="mimic_iii:fifty",
+            table="mimic-iii-50",
+            rules=(
+                *_STAYS,
+                "The 50 codes are those that Mullenbach et al. published, not counted anew; stays"
+                " of no split or with none of them are left out.",
+            ),
+            **_MIMIC_III,
+        ),
+        Dataset(
+            name="mimic-iii-clean",
+            title="MIMIC-III 1.4, clean",
+            cite=_MIMIC_III_CITE + _EDIN,
+            reader="mimic_iii:clean",
+            table="mimic-iii-clean",
+            rules=(
+                *_STAYS,
+                "Codes that fewer than ten stays have are left out, counted before the split; so"
+                " are stays of no split or without any other code.",
+            ),
+            **_MIMIC_III,
+        ),
+        Dataset(
+            name="mimic-iv",
+            title="MIMIC-IV, ICD-10",
+            reader="mimic_iv:icd10",
+            table="mimic-iv",
+            rules=(
+                *_STAYS,
+                "All codes of ICD-10 are kept. Edin et al. leave out those that fewer than ten"
+                " stays have, and with them stays that have no other: these are in no split here.",
+            ),
+            **_MIMIC_IV,
+        ),
+        Dataset(
+            name="mimic-iv-icd9",
+            title="MIMIC-IV, ICD-9",
+            reader="mimic_iv:icd9",
+            table="mimic-iv-icd9",
+            rules=(
+                *_STAYS,
+                "All codes of ICD-9 are kept. Edin et al. leave out those that fewer than ten"
+                " stays have, and with them stays that have no other: these are in no split here.",
+            ),
+            **_MIMIC_IV,
+        ),
+        Dataset(
+            name="mimic-iv-50",
+            title="MIMIC-IV, ICD-10, 50 codes",
+            reader="mimic_iv:fifty",
+            table="mimic-iv-50",
+            rules=(
+                *_STAYS,
+                "The 50 codes, of diagnoses and procedures, that most stays of train have; stays of"
+                " no split or with none of them are left out.",
+            ),
+            **_MIMIC_IV,
+        ),
+        Dataset(
+            name="meddec",
+            title="MedDEC 1.0.0",
+            cite="Elgaar et al. 2024, MedDec (Findings of ACL)",
+            reader="meddec:rows",
+            table="meddec",
+            files="meddec",
+            needs=("mimic-iii",),
+            rules=("An encounter is a note; a code is a category of decisions.",),
+            **_PHYSIONET,
+        ),
+        Dataset(
+            name="snomed-entity",
+            title="SNOMED CT Entity Linking Challenge 1.0.0",
+            cite="Hardman et al. 2023, SNOMED CT Entity Linking Challenge (PhysioNet)",
+            reader="snomed_entity:rows",
+            table="snomed-entity",
+            files="snomed-entity",
+            split="train",
+            rules=("An encounter is a note; a code is a concept's number. All are of train.",),
+            **_PHYSIONET,
+        ),
+        Dataset(
+            name="phenotypes",
+            title="Phenotype Annotations 1.20.03",
+            cite="Moseley et al. 2020, Phenotype Annotations for Patient Notes in MIMIC-III",
+            reader="phenotypes:rows",
+            table="phenotypes",
+            files="phenotypes",
+            needs=("mimic-iii",),
+            rules=(
+                "An encounter is a note; a code is a phenotype of the whole note, no evidence.",
+                "A phenotype holds where more than half of the note's operators see it. Readings"
+                " that are UNSURE, or NONE beside a phenotype, do not count; a note without one"
+                " that counts has no gold.",
+            ),
+            **_PHYSIONET,
+        ),
     )
 }
 
@@ -169,6 +325,15 @@ def raw(name: str) -> Path:
 def prepared(name: str) -> Path:
     """Where `prepare` writes its table and `bench` looks for it unless told otherwise."""
     return Path("data") / name / "prepared" / f"{name}.parquet"
+
+
+def fetched() -> list[str]:
+    """The data sets whose published files, and those that they lie over, are where `raw` says."""
+    return [
+        each.name
+        for each in DATASETS.values()
+        if each.name == each.table and all(raw(n).is_dir() for n in (each.files, *each.needs))
+    ]
 
 
 def lacking(folder: Path, what: str) -> UserError:

@@ -99,7 +99,7 @@ def open_parts(
     later try in any other case.
     """
     folder = target.with_name(f"{target.name}.parts")
-    lock = _locked(folder, target)
+    lock = locked(folder, target)
     try:
         mine = orjson.dumps(dict(fingerprint), option=orjson.OPT_SORT_KEYS)
         kept = folder / "fingerprint.json"
@@ -130,7 +130,16 @@ def open_parts(
         os.close(lock)
 
 
-def _locked(folder: Path, target: Path) -> int:
+def locked(folder: Path, target: Path) -> int:
+    """Makes a folder and locks it for this process; the descriptor that holds the lock.
+
+    Args:
+        folder: The folder of a run; a file `lock` in it is what is locked.
+        target: The output, for the messages.
+
+    Raises:
+        UserError: Another process holds it, or the folder cannot be made.
+    """
     import fcntl
 
     while True:

@@ -125,3 +125,21 @@ def test_splits_are_of_the_data_set_and_have_gold():
         chosen_split(rows, "d", "dev")
     with pytest.raises(UserError, match="no encounter has gold codes"):
         chosen_split(rows[-1:], "d", "test")
+
+
+def test_gold_of_another_book_is_told():
+    coded = Row(Encounter("e", (), dataset="d"), [{"code": "401.9", "system": "icd9cm"}])
+    with pytest.raises(UserError, match="d, test: its gold is icd9cm; what is scored is icd10cm"):
+        chosen_split([coded], "d", "test")
+
+
+def test_rows_of_no_split_are_scored_only_where_none_has_one():
+    def named(split):
+        return Row(Encounter(f"e{split}", (), dataset="d", split=split), [])
+
+    alone, named_one = named(None), named("test")
+    for rows in ([alone, named_one], [named_one, alone]):
+        assert chosen_split(rows, "d", "test") == ([named_one], [])
+    assert chosen_split([alone, alone], "d", "test") == ([alone, alone], [])
+    with pytest.raises(UserError, match=r"has no split `test` here: there are train \(1\)"):
+        chosen_split([alone, named("train")], "d", "test")

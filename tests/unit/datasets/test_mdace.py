@@ -23,8 +23,9 @@ def clh(*arguments, cwd):
 def made(tmp_path_factory):
     """The texts written, and the rows and card that came of them."""
     folder = tmp_path_factory.mktemp("mdace")
-    texts = write(MDACE, folder, zipped=True)
-    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", folder, cwd=folder)
+    (folder / "mimic").mkdir()
+    texts = write(MDACE, folder / "mimic", zipped=True)
+    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", "mimic", cwd=folder)
     assert done.returncode == 0, done.stderr
     table = folder / "data/mdace/prepared/mdace.parquet"
     card = json.loads(table.with_suffix(".card.json").read_bytes())
@@ -99,18 +100,20 @@ def test_procedures_of_a_licensed_book_are_left_out(made):
 
 
 def test_a_note_that_is_not_there_is_named(tmp_path):
-    write(MDACE, tmp_path)
-    path = tmp_path / "NOTEEVENTS.csv"
+    (tmp_path / "mimic").mkdir()
+    write(MDACE, tmp_path / "mimic")
+    path = tmp_path / "mimic/NOTEEVENTS.csv"
     path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
-    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", tmp_path, cwd=tmp_path)
+    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", "mimic", cwd=tmp_path)
     assert done.returncode == 2
     assert "annotated notes are not there (the first: ROW_ID " in done.stderr
     assert not (tmp_path / "data/mdace/prepared/mdace.parquet").exists()
 
 
 def test_offsets_beyond_the_text_tell_of_another_release(tmp_path):
-    write(MDACE, tmp_path, text=lambda *_: "short")
-    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", tmp_path, cwd=tmp_path)
+    (tmp_path / "mimic").mkdir()
+    write(MDACE, tmp_path / "mimic", text=lambda *_: "short")
+    done = clh("prepare", "mdace", "--from", MDACE, "--mimic-iii", "mimic", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "which has 5 characters: is this MIMIC-III 1.4?" in done.stderr
 

@@ -4,13 +4,12 @@ import csv
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from clhcode.datasets.gold import golden, place, trimmed
-from clhcode.datasets.registry import DATASETS, dataset
+from clhcode.datasets.registry import DATASETS, Raw, dataset, fetched
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -19,8 +18,8 @@ DATA = Path(__file__).parents[4] / "shared/data"
 
 
 def rows(name, folder):
-    left_out = Counter()
-    return list(dataset(name).rows()(folder, {}, left_out)), left_out
+    raw = Raw(folder, {"mimic-iii": folder})
+    return list(dataset(name).rows()(raw)), raw.left_out
 
 
 @pytest.fixture
@@ -110,6 +109,14 @@ def test_demo_is_whole(tmp_path):
 def test_an_empty_folder_is_told(name, tmp_path):
     with pytest.raises(UserError, match="--from names the folder"):
         rows(name, tmp_path)
+
+
+def test_what_is_fetched_has_all_its_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("codiesp", "mdace", "mimic-iii", "mimic-iv", "splits"):
+        (tmp_path / f"data/{name}/raw").mkdir(parents=True)
+    wanted = ["codiesp", "codiesp-es", "mdace", "mimic-iii", "mimic-iii-50", "mimic-iii-clean"]
+    assert fetched() == wanted
 
 
 def test_an_unknown_name_lists_the_known():
