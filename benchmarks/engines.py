@@ -235,10 +235,9 @@ def bare_llamacpp(path, requests, tokens):
 
 
 def bare_vllm(model, requests, tokens):
-    """Tokens a second of one `generate` over the same prompts and bounds, its cache empty."""
+    """Tokens a second of one `generate` over the same prompts and bounds."""
     from clhcode.runtime.vllm import _params
 
-    model._llm.reset_prefix_cache()
     params = [_params(request, request.most) for request in requests]
     began = time.perf_counter()
     outs = model._llm.generate([{"prompt_token_ids": t} for t in tokens], params, use_tqdm=False)
@@ -252,24 +251,42 @@ def overhead(name, engine, finder, count, repeats):
     free = [replace(each, schema=None, most=32) for each in bound]
     found = {}
     for what, requests in (("constrained", bound), ("free", free)):
-        ours, bare = [], []
-        for _ in range(repeats):
-            model = model_of(name, engine)
-            llama = type(model).__name__ == "LlamaModel"
-            tokens = [model.prompt_tokens(r if llama else r.prompt) for r in requests]
-            ours.append(written_by(model, requests))
-            if llama:
-                model.close()
-                bare.append(bare_llamacpp(name, requests, tokens))
-            else:
-                bare.append(bare_vllm(model, requests, tokens))
-                model.close()
+        rounds = rounds_vllm if engine == "vllm" else rounds_llamacpp
+        ours, bare = zip(*rounds(name, requests, repeats), strict=True)
         found[what] = {
             "clh": statistics.median(ours),
             "bare": statistics.median(bare),
             "ratio": statistics.median(ours) / statistics.median(bare),
+            "rounds": [round(a / b, 2) for a, b in zip(ours, bare, strict=True)],
         }
     return found
+
+
+def rounds_llamacpp(name, requests, repeats):
+    """Each with a model of its own, since each has a cache of its own."""
+    for _ in range(repeats):
+        model = model_of(name)
+        tokens = [model.prompt_tokens(r) for r in requests]
+        ours = written_by(model, requests)
+        model.close()
+        yield ours, bare_llamacpp(name, requests, tokens)
+
+
+def rounds_vllm(name, requests, repeats):
+    """Both on one engine, warm, its prefix cache empty; who is first changes by the round."""
+    model = model_of(name, "vllm")
+    tokens = [model.prompt_tokens(r.prompt) for r in requests]
+    written_by(model, requests)
+    for n in range(repeats):
+        rates = {}
+        for which in ("clh", "bare") if n % 2 else ("bare", "clh"):
+            model._llm.reset_prefix_cache()
+            if which == "clh":
+                rates[which] = written_by(model, requests)
+            else:
+                rates[which] = bare_vllm(model, requests, tokens)
+        yield rates["clh"], rates["bare"]
+    model.close()
 
 
 def pairs_request():

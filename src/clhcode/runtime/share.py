@@ -31,6 +31,8 @@ from clhcode.places import cache_home
 
 PATIENCE = 900.0
 """Seconds that a server may take to load its model."""
+GRACE = 10.0
+"""Seconds that it has to end."""
 _KEY_VARIABLE = "CLH_SHARED_KEY"
 _PR_SET_PDEATHSIG = 1
 
@@ -175,16 +177,34 @@ def keep(folder: Path, command: Sequence[str]) -> int:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:
-        server.kill()
-    # Its workers are of this session, and so is nobody else.
+    """Ends a server and its workers, which are of this session as nobody else is.
+
+    A worker that is told to end while it loads a model waits for a server that is gone: who is
+    left after a while is killed, and this process with it.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(ProcessLookupError):
-        os.killpg(0, signal.SIGTERM)
+    server.terminate()
+    until = time.monotonic() + GRACE
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(GRACE)
+    os.killpg(0, signal.SIGTERM)
+    while _others():
+        if time.monotonic() > until:
+            os.killpg(0, signal.SIGKILL)
+        time.sleep(0.1)
     server.wait()
+
+
+def _others() -> list[int]:
+    """The other processes of this process's group; empty where the system does not tell."""
+    group, found = os.getpgrp(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            # Behind the name, which may hold anything: state, parent, group.
+            state, _, own = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(own) == group and int(folder.name) != os.getpid() and state != "Z":
+                found.append(int(folder.name))
+    return found
 
 
 def _die_with_parent() -> None:

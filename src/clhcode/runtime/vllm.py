@@ -265,10 +265,29 @@ def _speech(model: str, name: str, base: str) -> Speech:
 
 
 def _has_template(base: str) -> bool:
-    """Whether the tokenizer of a model has a chat template."""
-    from transformers import AutoTokenizer
+    """Whether a model has a chat template, told from its files.
 
-    return getattr(AutoTokenizer.from_pretrained(base), "chat_template", None) is not None
+    transformers' tokenizer would take most of a gigabyte in each stage of a pipe.
+    """
+    if _published(base, "chat_template.jinja") or _published(base, "chat_template.json"):
+        return True
+    config = _published(base, "tokenizer_config.json")
+    return config is not None and bool(json.loads(config.read_text("utf-8")).get("chat_template"))
+
+
+def _published(model: str, name: str) -> Path | None:
+    """A file of a model's folder or of the hub's copy of it; `None` where it has no such file."""
+    if Path(model).is_dir():
+        path = Path(model) / name
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    # Offline, a file that is not in the cache may not exist at all.
+    try:
+        return Path(hf_hub_download(model, name))
+    except EntryNotFoundError:
+        return None
 
 
 def say(line: str) -> None:
@@ -344,9 +363,13 @@ def _identity(model: str) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            size = path.stat().st_size
+            digest.update(f"{path.name}\0{size}\0".encode())
+            # Training leaves the size as it is, and much of the content: look all over the file.
             with path.open("rb") as file:
-                digest.update(file.read(1 << 20))
+                for begin in range(0, size, max(size >> 8, 1 << 14)):
+                    file.seek(begin)
+                    digest.update(file.read(1 << 14))
     return f"{folder.name}@{digest.hexdigest()[:10]}"
 
 
