@@ -190,7 +190,7 @@ def test_a_model_without_a_template_is_asked_for_a_completion(server, tmp_path):
     more = ("--server", "plain=true")
     done = clh("code", "-", "--model", server.url, *more, cwd=tmp_path, stdin=NOTE)
     assert json.loads(done.stdout)["errors"] == []
-    assert all(body["prompt"].endswith("\nAnswer: ") for body in server.bodies)
+    assert all(body["prompt"].endswith("\nAnswer:\n") for body in server.bodies)
 
 
 def test_a_prompt_of_ones_own(server, tmp_path):

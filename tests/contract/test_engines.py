@@ -15,6 +15,7 @@ from clhcode.runtime.openai import ServedModel, Speech
 from clhcode.runtime.pick import rules_only
 from clhcode.runtime.rules import RulesEngine
 from clhcode.runtime.scripted import ScriptedEngine
+from clhcode.runtime.speak import written
 from clhcode.runtime.text import TextEngine
 from clhcode.table.convert import Row
 from clhcode.talk import drive
@@ -58,7 +59,9 @@ ENGINES = {
     "scripted": lambda finder, tasks, request: scripted(finder, tasks),
     "openai": lambda finder, tasks, request: served(SERVER.url),
     "llamacpp": lambda finder, tasks, request: in_llamacpp(request.getfixturevalue("gguf")),
-    "vllm": lambda finder, tasks, request: TextEngine(request.getfixturevalue("vllm_model")),
+    "vllm": lambda finder, tasks, request: TextEngine(
+        request.getfixturevalue("vllm_model"), keep_raw=True
+    ),
     "openai to llama.cpp": lambda finder, tasks, request: served(
         request.getfixturevalue("llama_server")
     ),
@@ -70,13 +73,13 @@ REAL = ("llamacpp", "vllm", "openai to llama.cpp", "openai to vLLM")
 
 def served(url):
     """A language model behind a server."""
-    return TextEngine(ServedModel(url, Speech(attempts=2, pause=0.01)))
+    return TextEngine(ServedModel(url, Speech(attempts=2, pause=0.01)), keep_raw=True)
 
 
 def in_llamacpp(path):
     from clhcode.runtime.llamacpp import LlamaModel
 
-    return TextEngine(LlamaModel(path))
+    return TextEngine(LlamaModel(path), keep_raw=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,6 +103,7 @@ def start(request, finder):
         return started[-1]
 
     make.real = request.param in REAL
+    make.form = request.param in ("llamacpp", "vllm", "openai to vLLM")
     # Rules take every encounter in no time; whoever speaks gets a few.
     make.most = 2 if make.real else 8 if request.param == "openai" else None
     yield make
@@ -147,6 +151,9 @@ def test_an_answer_fits_its_question(start):
         task = TASKS[ticket]
         if isinstance(reply, Fault):
             continue
+        if start.form:
+            # One form whoever decodes: what a model learned under one must not be odd to another.
+            assert reply.said.answer == written(json.loads(reply.said.answer))
         if isinstance(task, Extract):
             assert isinstance(reply, Extracted)
             assert reply.findings or start.real

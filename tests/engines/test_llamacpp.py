@@ -67,7 +67,7 @@ def test_a_chat_model_reads_the_tokens_of_its_own_template(model, text):
 def test_a_base_model_reads_plain_text_after_one_beginning(base, text):
     assert not base.chat
     tokens = base.prompt_tokens(free(text))
-    plain = f"Be brief.\n\n{text}\nAnswer: "
+    plain = f"Be brief.\n\n{text}\nAnswer:\n"
     assert tokens == [tiny.SPECIAL.index("<s>"), *tiny.tokenizer().encode(plain).ids]
 
 

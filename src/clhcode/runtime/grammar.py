@@ -1,4 +1,4 @@
-"""A JSON schema as a grammar of llama.cpp (GBNF), without any choice of blanks.
+"""A JSON schema as a grammar of llama.cpp (GBNF), without blanks, as vLLM decodes it, too.
 
 Only what `speak.schema` uses: objects, arrays, enumerations and strings, all bounded. Control
 characters cannot stand in a string, so whatever is written to its end is strict JSON.
@@ -34,10 +34,10 @@ def _value(schema: Mapping[str, Any], rules: dict[str, str]) -> str:
         rule = _array(_value(schema["items"], rules), schema["maxItems"], rules)
     elif schema["type"] == "object":
         members = (
-            f"{_literal(json.dumps(name) + ': ')} {_value(each, rules)}"
+            f"{_literal(json.dumps(name) + ':')} {_value(each, rules)}"
             for name, each in schema["properties"].items()
         )
-        rule = '"{" ' + ' ", " '.join(members) + ' "}"'
+        rule = '"{" ' + ' "," '.join(members) + ' "}"'
     else:
         raise ValueError(schema["type"])
     return _named(rule, rules)
@@ -46,7 +46,7 @@ def _value(schema: Mapping[str, Any], rules: dict[str, str]) -> str:
 def _array(item: str, most: int, rules: dict[str, str]) -> str:
     if most == 0:
         return '"[]"'
-    more = _named(f'", " {item}', rules)
+    more = _named(f'"," {item}', rules)
     return f'"[" ({item} {more}{{0,{most - 1}}})? "]"'
 
 

@@ -73,8 +73,8 @@ def prompt(task: Task, template: str = "context") -> Prompt:
     return Prompt(text, system, group=hash(task.notes))
 
 
-_SEVERAL = '{"choices": [1, 2]}, or {"choices": []} for none'
-_ONE = '{"choice": 1}, or {"choice": 0} for none'
+_SEVERAL = '{"choices":[1,2]}, or {"choices":[]} for none'
+_ONE = '{"choice":1}, or {"choice":0} for none'
 CHOICE = '{"choice":'
 """How the answer to a question for one option begins."""
 
@@ -127,6 +127,11 @@ def read(task: Task, text: str, finish: str | None) -> Reply:
         return Chosen(_numbers(task, values))
     except (ValueError, KeyError, TypeError) as error:
         return Fault(ILL_FORMED, f"the answer is not of the form asked for ({_kind(error)})", text)
+
+
+def written(values: Mapping[str, Any]) -> str:
+    """An answer as every engine that decodes under a schema writes it: strict JSON, no blanks."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def fingerprint(templates: Mapping[Agent, str]) -> str:

@@ -26,7 +26,8 @@ def spoken(prompt: Prompt, template: str | None, specials: tuple[str, str] = (""
     if prompt.plain:
         return prompt.user + prompt.answer
     if template is None:
-        return f"{prompt.system}\n\n{prompt.user}\nAnswer: {prompt.answer}"
+        # A line of its own: behind a blank, the answer's first token would be no usual one.
+        return f"{prompt.system}\n\n{prompt.user}\nAnswer:\n{prompt.answer}"
     from jinja2 import TemplateError
 
     values = {

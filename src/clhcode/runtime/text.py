@@ -199,7 +199,7 @@ def _rate(task: Choose, manner: Manner, model: Model) -> Discussion:
         asked = _one_of(how.tasks[0])
         request = Rate(
             (replace(prompt(asked, manner.prompt), answer=CHOICE),) * (len(numbers) + 1),
-            tuple(f" {n}}}" for n in (*numbers, 0)),
+            tuple(f"{n}}}" for n in (*numbers, 0)),
         )
     else:
         texts = (*(option.text for option in task.options), NO_OPTION)

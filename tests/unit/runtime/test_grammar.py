@@ -15,7 +15,7 @@ def test_a_choice():
     assert gbnf(schema).splitlines() == [
         "root ::= part1",
         'part0 ::= "0" | "1" | "10"',
-        'part1 ::= "{" "\\"choice\\": " part0 "}"',
+        'part1 ::= "{" "\\"choice\\":" part0 "}"',
         CHARACTER,
     ]
 
@@ -29,7 +29,7 @@ def test_bounds_stay():
     assert gbnf(schema).splitlines()[:4] == [
         "root ::= part2",
         'part0 ::= "\\"" character{1,5} "\\""',
-        'part1 ::= ", " part0',
+        'part1 ::= "," part0',
         'part2 ::= "[" (part0 part1{0,2})? "]"',
     ]
 

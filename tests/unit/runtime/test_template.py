@@ -33,7 +33,7 @@ def test_a_template_without_a_system_role_gets_it_before_the_question():
 
 
 def test_a_base_model_gets_plain_text():
-    assert spoken(PROMPT, None) == 'Be brief.\n\nWhat is it?\nAnswer: {"choice":'
+    assert spoken(PROMPT, None) == 'Be brief.\n\nWhat is it?\nAnswer:\n{"choice":'
 
 
 def test_plain_prompts_stand_as_they_are_whatever_the_model():

@@ -124,7 +124,7 @@ def test_options_are_rated_by_their_number_for_a_chat_model():
     (request,) = model.asked
     assert len(set(request.prompts)) == 1
     assert request.prompts[0].answer == '{"choice":'
-    assert request.endings == (" 1}", " 2}", " 0}")
+    assert request.endings == ("1}", "2}", "0}")
     assert reply.numbers == (1,)
 
 
