@@ -108,7 +108,7 @@ def prepare(
 def _sources(
     chosen: Dataset, source: Path | None, given: dict[str, Path | None]
 ) -> tuple[Path, dict[str, Path]]:
-    """The folder of the data set, and those of the data sets that it lies over."""
+    """The folder of the data set, and those of what it lies over or overlaps with."""
     from clhcode.datasets.registry import raw
 
     folder = source or raw(chosen.files)
@@ -119,6 +119,9 @@ def _sources(
         if not path.is_dir():
             told = _BELOW[need].removeprefix("Folder of ")
             raise UserError(f"{path}: no such folder (--{need} names {told})")
+    for name in chosen.also:
+        if (path := given.get(name) or raw(name)).is_dir():
+            others[name] = path
     return folder, others
 
 
