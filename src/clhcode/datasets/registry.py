@@ -54,6 +54,7 @@ class Dataset:
         corpus: Whose numbers of stays, notes and patients it has; its own where empty.
         stay: A pattern that finds the number of the stay in the name of an encounter.
         credentialed: Whether its text may not leave the machines of those who signed.
+        year: The fiscal year of its ICD-10-CM codes, where its authors say one.
         rules: What was decided on the way to the table, for its card.
     """
 
@@ -72,6 +73,7 @@ class Dataset:
     corpus: str = ""
     stay: str = ""
     credentialed: bool = False
+    year: int | None = None
     rules: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
@@ -153,6 +155,7 @@ DATASETS: dict[str, Dataset] = {
             table="codiesp",
             files="codiesp",
             corpus="codiesp",
+            year=2018,
         ),
         Dataset(
             name="codiesp-es",
@@ -165,6 +168,7 @@ DATASETS: dict[str, Dataset] = {
             table="codiesp-es",
             files="codiesp",
             corpus="codiesp",
+            year=2018,
         ),
         Dataset(
             name="aci-bench",
