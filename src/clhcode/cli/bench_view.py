@@ -55,9 +55,8 @@ def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> It
                 rough=rough,
             )
     rank, effort, coding = metrics["ranking"], metrics["effort"], metrics["coding"]
-    yield _line(
-        "exact match", f"{metrics['exact_match']:9.3f}" + _range(metrics, "exact_match", "value")
-    )
+    exact = f"{metrics['exact_match']:9.3f}" + _range(metrics, "exact_match", "value")
+    yield _line("exact match", exact + "  approximate" * rough)
     at = "  ".join(
         f"P@{k} {rank[f'precision_at_{k}']:.3f} R@{k} {rank[f'recall_at_{k}']:.3f}"
         for k in (5, 8, 15)
@@ -146,7 +145,7 @@ def _warnings(figures: Mapping[str, Any]) -> Iterator[Line]:
     )
     yield _line("approximate", f"predictions through the {found['gem']}: {said}", "bold red")
     share = found["unreached"] / found["gold"] if found["gold"] else 0.0
-    yield _line("", f"{share:.1%} of gold codes are of none that it leads to", "bold red")
+    yield _line("", f"{share:.1%} of gold codes no entry leads to", "bold red")
 
 
 def _score(
