@@ -16,6 +16,8 @@ from clhcode.table.convert import Row
 from clhcode.tasks import Extract
 
 BASELINES = ("frequent", "dictionary", "tfidf")
+LEARNING = ("frequent", "tfidf")
+"""Those that learn from the train split, and predict its codes as they stand there."""
 _LEAST = 2
 """Times a code must stand in train to be learned."""
 _THRESHOLDS = [0.05 * step for step in range(1, 15)]

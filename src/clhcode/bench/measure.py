@@ -14,9 +14,9 @@ from clhcode.bench.bootstrap import DRAWS, intervals
 from clhcode.bench.cases import Case, Key, gold_evidence, said_evidence
 from clhcode.bench.encode import encode
 from clhcode.bench.evidence import score
+from clhcode.bench.mapping import UNAIDED, UNMAPPED, Maps, taken
 from clhcode.bench.protocol import LEVELS, Level
 from clhcode.icd.store import Store
-from clhcode.icd.years import earlier
 
 Codes = Sequence[Sequence[str]]
 
@@ -34,44 +34,35 @@ class Scale:
         store: The release that was coded with.
         level: How much of a code counts.
         space: The labels that count; None for all.
-        mapped: Whether codes of the release are taken back to the year of gold.
+        mapped: Whether codes of the release are taken to the year and book of gold.
+        maps: With what.
+        nine: Whether gold is of ICD-9-CM.
     """
 
     store: Store
     level: Level = "full"
     space: frozenset[str] | None = None
     mapped: bool = True
+    maps: Maps = UNAIDED
+    nine: bool = False
 
     def sides(self, keys: Iterable[Key], cases: Iterable[Case]) -> tuple[Codes, Codes]:
         """Gold and ranked predictions of each unit, at this scale."""
         gold = [key.codes for key in keys]
         said: Codes = [case.codes for case in cases]
         if self.mapped:
-            back = backwards(self.store, frozenset(c for codes in gold for c in codes))
-            said = [[back(code) for code in codes] for codes in said]
+            read = self.maps.reader(self.store, frozenset(c for codes in gold for c in codes))
+            said = [taken(codes, own, read) for codes, own in zip(said, gold, strict=True)]
         return self._fit(gold), self._fit(said)
 
     def _fit(self, side: Codes) -> Codes:
-        cut = cutter(self.store, self.level)
+        cut = self.cutter(self.level)
         inside = [[c for c in codes if self.space is None or c in self.space] for codes in side]
         return [list(dict.fromkeys(cut(code) for code in codes)) for codes in inside]
 
-
-def backwards(store: Store, known: frozenset[str]) -> Callable[[str], str]:
-    """Takes a code of the release to the older code of gold that it descends from.
-
-    A code that gold has, too, stays; so does one whose ancestor in gold is billable still.
-    """
-
-    @cache
-    def back(code: str) -> str:
-        if code in known:
-            return code
-        older = earlier(code, known)
-        node = store.node(older) if older else None
-        return older if older and (node is None or not node.billable) else code
-
-    return back
+    def cutter(self, level: Level) -> Callable[[str], str]:
+        """Cuts a code of gold's book to a level."""
+        return cutter_9(level) if self.nine else cutter(self.store, level)
 
 
 def cutter(store: Store, level: Level) -> Callable[[str], str]:
@@ -88,6 +79,33 @@ def cutter(store: Store, level: Level) -> Callable[[str], str]:
         return chapter
     size = 3 if level == "category" else int(level)
     return lambda code: code if len(code) <= size + (size > 3) else code[: size + (size > 3)]
+
+
+_CHAPTERS_9 = (139, 239, 279, 289, 319, 389, 459, 519, 579, 629, 679, 709, 739, 759, 779, 799, 999)
+"""Last category of each chapter of ICD-9-CM."""
+
+
+def cutter_9(level: Level) -> Callable[[str], str]:
+    """As `cutter` for ICD-9-CM, whose external causes (E) have categories of four characters."""
+
+    def chapter(code: str) -> str:
+        stem = code.partition(".")[0]
+        if stem[:1] in ("E", "V"):
+            return f"chapter {stem[0]}"
+        if len(stem) != 3 or not stem.isdigit():
+            return "procedures" if stem.isdigit() else "none"
+        return f"chapter {1 + sum(int(stem) > last for last in _CHAPTERS_9)}"
+
+    def cut(code: str) -> str:
+        stem, _, rest = code.partition(".")
+        if level == "category" or code.startswith(UNMAPPED):
+            return stem if level == "category" else code
+        kept = rest[: max(0, int(level) - len(stem))]
+        return f"{stem}.{kept}" if kept else stem
+
+    if level == "full":
+        return lambda code: code
+    return chapter if level == "chapter" else cut
 
 
 def figures(gold: Codes, said: Codes) -> dict[str, Any]:
@@ -130,7 +148,7 @@ def measure(
     found["coding"] = metrics.ratio(rows)
     found["effort"] = _effort(gold, said)
     for level in LEVELS:
-        cut = cutter(scale.store, level)
+        cut = scale.cutter(level)
         if level != scale.level and scale.level == "full":
             sides = [[list(dict.fromkeys(map(cut, codes))) for codes in s] for s in (gold, said)]
             found[level if level in ("category", "chapter") else f"characters_{level}"] = figures(
@@ -142,14 +160,16 @@ def measure(
         found["groups"].setdefault("blind_spot", {})["abbreviations"] = abbreviated
     if draws:
         found["intervals"] = intervals(encode(gold, said), draws)
-    if scale.mapped:
+    if scale.mapped and not scale.nine:
         plain = Scale(scale.store, scale.level, scale.space, mapped=False)
         strict = plain.sides(keys, cases)
         found["strict"] = figures(*strict)
-        cut = cutter(scale.store, "category")
+        cut = scale.cutter("category")
         three = [[list(dict.fromkeys(map(cut, codes))) for codes in s] for s in strict]
         found["strict"]["category"] = figures(*three)
-    if texts is not None and any(key.spans for key in keys):
+    # Evidence is told by code and place, and predictions through the GEM are of another book.
+    crossed = scale.mapped and scale.nine
+    if texts is not None and not crossed and any(key.spans for key in keys):
         found["evidence"] = score(gold_evidence(keys), said_evidence(cases), texts)
     return found
 
@@ -167,7 +187,7 @@ def _groups(
     gold: Codes, said: Codes, scale: Scale, train: Sequence[Iterable[str]]
 ) -> dict[str, dict[str, Any]]:
     """By chapter, by frequency in train and by what coders call blind spots."""
-    chapter = cutter(scale.store, "chapter")
+    chapter = scale.cutter("chapter")
     if scale.level == "chapter":
         return {}
     found = {"chapter": _split(gold, said, chapter)}
@@ -179,6 +199,8 @@ def _groups(
 
         found["frequency"] = _split(gold, said, band)
     spots = {"Z": "Z", "S": "S-T", "T": "S-T", "V": "V-Y", "W": "V-Y", "X": "V-Y", "Y": "V-Y"}
+    if scale.nine:
+        spots = {"V": "V", "E": "E"}
     found["blind_spot"] = _split(gold, said, lambda code: spots.get(code[:1], ""))
     found["blind_spot"].pop("", None)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,8 +19,12 @@ Unit = Literal["encounter", "note"]
 Level = Literal["full", "5", "4", "category", "chapter"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
-SCORED = "icd10cm"
-"""The system of codes that is predicted, and so scored."""
+PREDICTED = "icd10cm"
+"""The system of codes that the agents predict."""
+PROCEDURES = {"icd10cm": "icd10pcs", "icd9cm": "icd9pcs"}
+"""The systems of diagnoses that can be scored, and those of the procedures beside them."""
+
+Counted = Literal["diagnoses", "all"]
 
 GOLD_WARNING = (
     "the label space is cut to the codes of the gold standard: the figure is of another, easier"
@@ -40,6 +44,8 @@ class Protocol:
         policy: What is coded at all.
         setting: What overrode the rows' own setting.
         first: How many encounters of the split were taken, where not all.
+        codes: Which systems of gold count.
+        mapping: What takes predictions to the year and book of gold.
     """
 
     dataset: str
@@ -53,6 +59,8 @@ class Protocol:
     policy: str
     setting: str | None
     first: int | None = None
+    codes: str = PREDICTED
+    mapping: str = "code years"
 
     def as_dict(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -61,6 +69,7 @@ class Protocol:
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Protocol:
         """From plain JSON; keys it does not know are left alone."""
+        # What older files do not say was the only way then.
         return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
 
     def differing(self, other: Protocol) -> list[str]:
@@ -111,12 +120,28 @@ def chosen_split(
     if not scored:
         raise UserError(f"{dataset or 'the table'}, {split}: no encounter has gold codes")
     systems = {one["system"] for row in scored for one in _gold(row)}
-    if systems and SCORED not in systems:
+    if systems and systems.isdisjoint(PROCEDURES):
         raise UserError(
             f"{dataset or 'the table'}, {split}: its gold is {', '.join(sorted(systems))};"
-            f" what is scored is {SCORED}"
+            f" what is scored is {' or '.join(PROCEDURES)}"
         )
     return scored, train
+
+
+def book_of(rows: Iterable[Row]) -> str:
+    """The system of diagnoses that is scored: ICD-10-CM wherever gold has it."""
+    systems = {one["system"] for row in rows for one in _gold(row)}
+    return "icd9cm" if "icd9cm" in systems and PREDICTED not in systems else PREDICTED
+
+
+def counted(rows: Iterable[Row], systems: Collection[str]) -> list[Row]:
+    """The rows with the gold of some systems alone; one without gold stays so."""
+    return [
+        row
+        if row.gold is None
+        else replace(row, gold=[one for one in _gold(row) if one["system"] in systems])
+        for row in rows
+    ]
 
 
 def by_note(rows: Iterable[Row]) -> list[Row]:
@@ -170,16 +195,15 @@ def fingerprint(rows: Iterable[Row]) -> str:
 
 
 def gold_codes(row: Row) -> tuple[str, ...]:
-    """The ICD-10-CM codes of a row's gold."""
-    return tuple(dict.fromkeys(g["code"] for g in _gold(row) if g["system"] == SCORED))
+    """The codes of a row's gold, which `counted` has cut to what is scored."""
+    return tuple(dict.fromkeys(g["code"] for g in _gold(row)))
 
 
 def gold_spans(row: Row) -> list[tuple[str, tuple[Span, ...]]]:
-    """(code, fragments) of each mention of an ICD-10-CM code."""
+    """(code, fragments) of each mention of such a code."""
     return [
         (g["code"], tuple(Span(p["note"], p["begin"], p["end"]) for p in mention))
         for g in _gold(row)
-        if g["system"] == SCORED
         for mention in g["evidence"]
     ]
 

@@ -23,7 +23,10 @@ RUN = (
 """What is told of a run."""
 OF_MODELS = ("manners", "usage")
 """What is told beside of a run with a model."""
-_FIGURES = ("metrics", "stages", "warning", "seeds", "failed", "speed")
+_FIGURES = (
+    *("metrics", "stages", "approximate", "warning", "overlap"),
+    *("seeds", "failed", "speed"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,88 +12,19 @@ from clhcode import __version__
 from clhcode.bench import baselines
 from clhcode.bench.candidates import from_file, gold_and
 from clhcode.bench.cases import Case, case_of, key_of
-from clhcode.bench.measure import Scale, measure
+from clhcode.bench.ground import Asked, Ground
+from clhcode.bench.mapping import told
+from clhcode.bench.measure import measure
 from clhcode.bench.protocol import (
     GOLD_WARNING,
-    Level,
-    Protocol,
-    Unit,
-    by_note,
-    chosen_split,
-    fingerprint,
     gold_codes,
-    label_space,
 )
 from clhcode.bench.result import Result, digest
 from clhcode.bench.stages import lost, stages
-from clhcode.datasets.registry import Dataset
 from clhcode.errors import UserError
 from clhcode.pipeline import Workplace, run_stages
 from clhcode.table.convert import Row
-from clhcode.tasks import AGENTS, Agent
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says of a run, beside the workplace.
-
-    Attributes:
-        baseline: A baseline in place of the agents.
-        oracle: Agents that gold stands in for.
-        candidates: `gold+N` or a file; then verify and assign alone work.
-        seeds: A run for each, where anything is drawn.
-        first: Only so many encounters of the split.
-    """
-
-    dataset: Dataset
-    split: str
-    unit: Unit = "encounter"
-    space: str = "all"
-    level: Level = "full"
-    baseline: str | None = None
-    oracle: tuple[Agent, ...] = ()
-    candidates: str | None = None
-    seeds: tuple[int, ...] = (1,)
-    first: int | None = None
-    draws: int = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What is scored against: rows, their protocol and scale."""
-
-    rows: list[Row]
-    train: list[Row]
-    protocol: Protocol
-    scale: Scale
-
-
-def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
-    """Chooses split and unit, and writes the protocol down."""
-    learn = asked.baseline is not None
-    name = asked.dataset.name if asked.dataset.reader else None
-    scored, train = chosen_split(rows, name, asked.split, learn=learn)
-    scored = scored[: asked.first]
-    if asked.unit == "note":
-        scored, train = by_note(scored), by_note(train) if learn else train
-    gold = [gold_codes(row) for row in scored]
-    named, space = label_space(asked.space, gold, [gold_codes(row) for row in train])
-    if space is None:
-        named = f"all ({place.tools.store.billable():,} billable codes)"
-    protocol = Protocol(
-        dataset=asked.dataset.name,
-        split=asked.split,
-        unit=asked.unit,
-        data=fingerprint(scored),
-        encounters=len(scored),
-        label_space=named,
-        level=asked.level,
-        release=place.sources.describe(),
-        policy=place.tools.policy.name,
-        setting=place.tools.setting,
-        first=asked.first,
-    )
-    return Ground(scored, train, protocol, Scale(place.tools.store, asked.level, space))
+from clhcode.tasks import AGENTS
 
 
 def run(
@@ -110,6 +41,8 @@ def run(
     figures["failed"] = sum(case.failed for case in runs[0])
     if asked.space == "gold":
         figures["warning"] = GOLD_WARNING
+    if on.overlap:
+        figures["overlap"] = {**on.overlap.as_dict(), "told": on.overlap.describe()}
     if len(asked.seeds) > 1:
         figures["seeds"] = _spread(asked.seeds, [f["metrics"] for f in found], drawn=drawn)
     figures["speed"] = {
@@ -152,9 +85,17 @@ def score(on: Ground, cases: Sequence[Case], draws: int) -> dict[str, Any]:
     found = measure(keys, cases, on.scale, train=train, texts=texts, draws=draws)
     figures: dict[str, Any] = {"metrics": found}
     if any(case.located for case in cases):
-        after = stages(keys, cases, on.scale.store)
+        after = stages(keys, cases, on.scale)
         figures["stages"] = {**after, "lost": lost(after)}
+    said = (code for case in cases for code in case.codes)
+    gold = [key.codes for key in keys]
+    if on.scale.mapped and (carried := told(on.scale.maps, on.scale.store, gold, said)):
+        figures["approximate"] = carried
     return figures
+
+
+_KEPT = ("speed", "warning", "overlap", "seeds", "failed")
+"""Figures of a run that its predictions do not tell."""
 
 
 def again(result: Result, on: Ground, draws: int) -> Result:
@@ -169,9 +110,7 @@ def again(result: Result, on: Ground, draws: int) -> Result:
             f" {result.protocol.data} there"
         )
     figures = score(on, result.cases, draws)
-    figures |= {
-        k: v for k, v in result.figures.items() if k in ("speed", "warning", "seeds", "failed")
-    }
+    figures |= {k: v for k, v in result.figures.items() if k in _KEPT}
     return replace(result, figures=figures)
 
 

@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from clhcode.bench.cases import Case, Key
-from clhcode.bench.measure import backwards
-from clhcode.icd.store import Store
+from clhcode.bench.mapping import reached, taken
+from clhcode.bench.measure import Scale
 
 STAGES = ("locate", "verify", "assign")
 
 
-def stages(keys: Sequence[Key], cases: Sequence[Case], store: Store) -> dict[str, dict[str, float]]:
+def stages(keys: Sequence[Key], cases: Sequence[Case], scale: Scale) -> dict[str, dict[str, float]]:
     """Recall and precision after each agent, over codes; of `analyse` over marked places.
 
     After locate a header above a gold code counts as the gold code, since verify goes down from
-    it; codes are taken back to the year of gold. `analyse` stands there only where gold marks
+    it; codes are taken to the year and book of gold. `analyse` stands there only where gold marks
     evidence in the text that was coded: a place counts that shares a character.
     """
-    back = backwards(store, frozenset(code for key in keys for code in key.codes))
+    known = frozenset(code for key in keys for code in key.codes)
+    read = scale.maps.reader(scale.store, known)
+    reach = reached(scale.store, read)
     found: dict[str, dict[str, float]] = {}
     places = _places(keys, cases)
     if places:
@@ -27,15 +29,20 @@ def stages(keys: Sequence[Key], cases: Sequence[Case], store: Store) -> dict[str
     for stage in STAGES:
         hits = right = there = said = 0
         for key, case in zip(keys, cases, strict=True):
-            codes = {back(code) for code in _after(case, stage)}
             gold = set(key.codes)
-            if stage == "locate":
-                held = {code for code in gold if any(code.startswith(c) for c in codes)}
-                good = {c for c in codes if any(code.startswith(c) for code in gold)}
-            else:
-                held = good = gold & codes
-            hits, right = hits + len(held), right + len(good)
-            there, said = there + len(gold), said + len(codes)
+            after = list(_after(case, stage))
+            codes = set(taken(after, gold, read))
+            held = good = len(gold & codes)
+            size = len(codes)
+            if stage == "locate" and scale.nine:
+                ways = [reach(code) for code in after]
+                held = len(gold & frozenset().union(*ways))
+                good, size = sum(not gold.isdisjoint(way) for way in ways), len(ways)
+            elif stage == "locate":
+                held = sum(any(code.startswith(c) for c in codes) for code in gold)
+                good = sum(any(code.startswith(c) for code in gold) for c in codes)
+            hits, right = hits + held, right + good
+            there, said = there + len(gold), said + size
         found[stage] = {
             "recall": hits / there if there else 0.0,
             "precision": right / said if said else 0.0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from clhcode.cli.models import thinking, usage_lines, wishes_of
-from clhcode.cli.options import Examples, decorated, policy_of, released, retrieving
+from clhcode.cli.options import Examples, decorated, mapping, policy_of, released, retrieving
 from clhcode.cli.questions import asking, check, score
 from clhcode.errors import DONE, SOME_ROWS_FAILED, UserError
 from clhcode.policy import POLICIES, WORKS
@@ -18,8 +18,8 @@ from clhcode.records import Setting
 from clhcode.tasks import AGENTS, Agent
 
 if TYPE_CHECKING:
+    from clhcode.bench.ground import Asked, Ground
     from clhcode.bench.result import Result
-    from clhcode.bench.run import Asked, Ground
     from clhcode.pipeline import Workplace
 
 _protocol = decorated(
@@ -62,6 +62,14 @@ _protocol = decorated(
         type=click.Choice(("inpatient", "outpatient")),
         help="Overrides the encounters' own.",
     ),
+    click.option(
+        "--codes",
+        type=click.Choice(("diagnoses", "all")),
+        default="diagnoses",
+        show_default=True,
+        help="Whether gold's procedures count, too; for a baseline that learns.",
+    ),
+    mapping,
     released,
 )
 _method = decorated(
@@ -70,6 +78,11 @@ _method = decorated(
         "--baseline",
         type=click.Choice(("frequent", "dictionary", "tfidf")),
         help="A baseline in place of the agents.",
+    ),
+    click.option(
+        "--allow-overlap",
+        is_flag=True,
+        help="Score encounters that a baseline has learned from, and say so.",
     ),
     click.option(
         "--candidates",
@@ -168,7 +181,7 @@ def bench(
 
 
 def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, Workplace]:
-    from clhcode.bench.run import Asked, ground
+    from clhcode.bench.ground import Asked, ground
     from clhcode.datasets.registry import dataset, own
     from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.setup import setup_of
@@ -194,6 +207,11 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
         _candidates(options["candidates"]),
         _seeds(options["seeds"]),
         options["limit"],
+        codes=options["codes"],
+        conversion=options["conversion"],
+        gem=options["gem"],
+        like=options.get("like"),
+        allow_overlap=options["allow_overlap"],
     )
     rows = _rows(chosen.table, data)
     release, remote = options["release"], options["allow_remote"]
@@ -222,6 +240,7 @@ def _rows(table: str, data: Path | None) -> Any:
 def _rescored(path: Path, **options: Any) -> tuple[Asked, Ground, Result]:
     from dataclasses import replace
 
+    from clhcode.bench.baselines import LEARNING
     from clhcode.bench.result import read
     from clhcode.bench.run import again
 
@@ -239,6 +258,11 @@ def _rescored(path: Path, **options: Any) -> tuple[Asked, Ground, Result]:
         "setting": told.setting,
         "space": "all",
         "limit": told.first,
+        "codes": "all" if "+" in told.codes else "diagnoses",
+        "baseline": old.run["engine"] if old.run["engine"] in LEARNING else None,
+        "like": told.mapping,
+        # Nothing is learned here; what the run had in common with its data stays with it.
+        "allow_overlap": True,
         "release": options["release"] or old.run["tabular"],
     }
     asked, on, _ = _ground(**{**options, **kept})

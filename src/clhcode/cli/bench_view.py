@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clhcode.cli.console import ACCENT, DIM, console, visible
 
 if TYPE_CHECKING:
+    from clhcode.bench.ground import Asked
     from clhcode.bench.result import Result
-    from clhcode.bench.run import Asked
 
 LABEL = 20
 Line = tuple[str, str, str]
@@ -38,22 +38,25 @@ def show(result: Result, asked: Asked, *, groups: bool, published: bool, plain: 
 def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> Iterator[Line]:
     metrics, figures = result.figures["metrics"], result.figures
     yield from _protocol(result, asked)
-    if "warning" in figures:
-        yield _line("warning", figures["warning"], "bold red")
+    yield from _warnings(figures)
+    rough = "approximate" in figures
     yield _line("", f"{'precision':>9}  {'recall':>9}  {'F1':>9}  95 %", DIM)
     strict = metrics.get("strict", {})
     for key, label in _ROWS:
         interval = metrics.get("intervals", {}).get(key, {}).get("f1")
-        yield _score(label, metrics[key], interval, strict.get(key))
+        yield _score(label, metrics[key], interval, strict.get(key), rough=rough)
     for key, label in _LEVELS:
         if key in metrics:
             yield _score(
-                f"micro, {label}", metrics[key]["micro"], None, strict.get(key, {}).get("micro")
+                f"micro, {label}",
+                metrics[key]["micro"],
+                None,
+                strict.get(key, {}).get("micro"),
+                rough=rough,
             )
     rank, effort, coding = metrics["ranking"], metrics["effort"], metrics["coding"]
-    yield _line(
-        "exact match", f"{metrics['exact_match']:9.3f}" + _range(metrics, "exact_match", "value")
-    )
+    exact = f"{metrics['exact_match']:9.3f}" + _range(metrics, "exact_match", "value")
+    yield _line("exact match", exact + "  approximate" * rough)
     at = "  ".join(
         f"P@{k} {rank[f'precision_at_{k}']:.3f} R@{k} {rank[f'recall_at_{k}']:.3f}"
         for k in (5, 8, 15)
@@ -95,12 +98,13 @@ def _lines(result: Result, asked: Asked, *, groups: bool, published: bool) -> It
 
 def _protocol(result: Result, asked: Asked) -> Iterator[Line]:
     told, run = result.protocol, result.run
-    mapped = "gold codes of older years mapped, strict in brackets"
+    mapped = _mapped(told.mapping)
+    kinds = "" if told.codes == "icd10cm" else f" · codes {told.codes}"
     some = f", first {told.first}" if told.first else ""
     yield _line(
         "protocol",
         f"{told.encounters:,} {told.unit}s · {asked.dataset.title}, {told.split}{some}"
-        f" · label space {told.label_space} · {mapped}",
+        f"{kinds} · label space {told.label_space} · {mapped}",
     )
     oracle = f" · gold answers for {', '.join(run['oracle'])}" if run["oracle"] else ""
     model = f" {run['model']}" if run["model"] else ""
@@ -117,17 +121,48 @@ def _protocol(result: Result, asked: Asked) -> Iterator[Line]:
         )
 
 
+def _mapped(mapping: str) -> str:
+    """How predictions were taken to gold, for people."""
+    if mapping == "none":
+        return "codes of gold as they stand, nothing mapped"
+    if mapping.startswith("GEM "):
+        return f"predictions of ICD-10-CM taken to ICD-9-CM by the {mapping}"
+    by = "" if mapping == "code years" else f" by {mapping}"
+    return f"gold codes of older years mapped{by}, strict in brackets"
+
+
+def _warnings(figures: Mapping[str, Any]) -> Iterator[Line]:
+    """What must be known of figures before they are read."""
+    if "warning" in figures:
+        yield _line("warning", figures["warning"], "bold red")
+    if "overlap" in figures:
+        yield _line("overlap", f"allowed: {figures['overlap']['told']}", "bold red")
+    if "approximate" not in figures:
+        return
+    found = figures["approximate"]
+    said = " · ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in found["predictions"].items()
+    )
+    yield _line("approximate", f"predictions through the {found['gem']}: {said}", "bold red")
+    share = found["unreached"] / found["gold"] if found["gold"] else 0.0
+    yield _line("", f"{share:.1%} of gold codes no entry leads to", "bold red")
+
+
 def _score(
     label: str,
     score: Mapping[str, float],
     interval: tuple[float, float] | None,
     strict: Mapping[str, float] | None,
+    *,
+    rough: bool = False,
 ) -> Line:
     text = "  ".join(f"{score[key]:9.3f}" for key in ("precision", "recall", "f1"))
     if interval:
         text += f"  {interval[0]:.3f}-{interval[1]:.3f}"
     if strict:
         text += f"  (strict {strict['f1']:.3f})"
+    if rough:
+        text += "  approximate"
     return _line(label, text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from clhcode.cli.options import Examples
+from clhcode.cli.options import Examples, mapping
 from clhcode.errors import DONE, UserError
 
 
@@ -22,10 +22,17 @@ from clhcode.errors import DONE, UserError
 @click.option(
     "--allow", multiple=True, metavar="CONDITION", help="A condition of the protocol may differ."
 )
+@mapping
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--plain", is_flag=True, help="No colours.")
 def compare(
-    results: tuple[Path, ...], allow: tuple[str, ...], *, as_json: bool, plain: bool
+    results: tuple[Path, ...],
+    allow: tuple[str, ...],
+    *,
+    conversion: Path | None,
+    gem: Path | None,
+    as_json: bool,
+    plain: bool,
 ) -> int:
     """Compare results of bench, each with the first.
 
@@ -45,7 +52,7 @@ def compare(
     from clhcode.bench.result import read
 
     first, *others = (read(path) for path in results)
-    found = [_compared(first, other, allow) for other in others]
+    found = [_compared(first, other, allow, (conversion, gem)) for other in others]
     if as_json:
         import orjson
 
@@ -58,18 +65,15 @@ def compare(
     return DONE
 
 
-def _compared(one: Any, other: Any, allow: tuple[str, ...]) -> dict[str, Any]:
+def _compared(
+    one: Any, other: Any, allow: tuple[str, ...], given: tuple[Path | None, Path | None]
+) -> dict[str, Any]:
     from clhcode.bench import compare as comparing
     from clhcode.bench.cases import Key
-    from clhcode.bench.measure import Scale
-    from clhcode.icd.sources import choose
-    from clhcode.icd.store import open_store
+    from clhcode.bench.ground import scale_of
 
     comparing.check(one, other, allow)
-    store, _ = open_store(choose(release=one.run["tabular"]))
     keys = [Key(case.id, gold, (), ()) for case, gold in zip(one.cases, one.gold, strict=True)]
-    space = one.run["space"]
-    scale = Scale(store, one.protocol.level, None if space is None else frozenset(space))
-    gold, before = scale.sides(keys, one.cases)
-    _, after = scale.sides(keys, other.cases)
+    gold, before = scale_of(one, *given).sides(keys, one.cases)
+    _, after = scale_of(other, *given).sides(keys, other.cases)
     return comparing.compare(one, other, (gold, before, after))

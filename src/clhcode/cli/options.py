@@ -52,6 +52,20 @@ released: Callable[[F], F] = click.option(
     "--release", metavar="YEAR", help="Fiscal year of the classification; the newest otherwise."
 )
 
+mapping: Callable[[F], F] = decorated(
+    click.option(
+        "--conversion",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Official table of codes of other years (.txt, .xlsx, .zip); the fetched one"
+        " otherwise.",
+    ),
+    click.option(
+        "--gem",
+        type=click.Path(path_type=Path, exists=True),
+        help="GEM to ICD-9-CM, a file or its folder; data/gem/raw otherwise.",
+    ),
+)
+
 in_and_out: Callable[[F], F] = decorated(
     click.option(
         "-o",

@@ -108,7 +108,7 @@ def prepare(
 def _sources(
     chosen: Dataset, source: Path | None, given: dict[str, Path | None]
 ) -> tuple[Path, dict[str, Path]]:
-    """The folder of the data set, and those of the data sets that it lies over."""
+    """The folder of the data set, and those of what it lies over or overlaps with."""
     from clhcode.datasets.registry import raw
 
     folder = source or raw(chosen.files)
@@ -119,6 +119,9 @@ def _sources(
         if not path.is_dir():
             told = _BELOW[need].removeprefix("Folder of ")
             raise UserError(f"{path}: no such folder (--{need} names {told})")
+    for name in chosen.also:
+        if (path := given.get(name) or raw(name)).is_dir():
+            others[name] = path
     return folder, others
 
 
@@ -160,13 +163,14 @@ def _write(chosen: Dataset, raw: Any, target: Path, *, trim: bool, release: str 
         made = card(chosen, counts, raw.left_out, store, sources.describe())
         made["gold_spans"] = "trimmed" if trim else "as given"
         shown = as_markdown(made)
-        # Before the table has its name, so that no table is ever without its card.
-        _put(target.with_suffix(".card.json"), orjson.dumps(made, option=orjson.OPT_INDENT_2))
-        _put(target.with_suffix(".card.md"), shown.encode())
+        # Whole before the table has its name; theirs they take when it has, so that a disk that
+        # is full at the end leaves neither a table without a card nor a card without a table.
+        cards = {
+            target.with_suffix(".card.json"): orjson.dumps(made, option=orjson.OPT_INDENT_2),
+            target.with_suffix(".card.md"): shown.encode(),
+        }
+        for path, data in cards.items():
+            (raw.work / path.name).write_bytes(data)
+    for path in cards:
+        (raw.work / path.name).replace(path)
     return shown
-
-
-def _put(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.tmp")
-    part.write_bytes(data)
-    part.replace(path)

@@ -28,6 +28,7 @@ class Counts:
     spans: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
     distinct: dict[str, Counter[str]] = field(default_factory=dict)
 
     def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -42,6 +43,7 @@ class Counts:
         self.notes += len(encounter.notes)
         self.characters += sum(len(note.text) for note in encounter.notes)
         self.splits[f"{encounter.dataset} {encounter.split or 'none'}"] += 1
+        self.flags.update(encounter.flags)
         gold: Any = row.gold
         self.with_gold += gold is not None
         for one in gold or ():
@@ -79,6 +81,7 @@ def card(
             for system, found in counts.distinct.items()
         },
         "spans": counts.spans,
+        "flags": dict(sorted(counts.flags.items())),
         "rules": list(dataset.rules),
         "left_out": dict(left_out),
         "release": release,
@@ -104,6 +107,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
         ("Distinct codes", "distinct_codes"),
         (f"Of these in fewer than {RARE} encounters", "rare_codes"),
         ("Left out", "left_out"),
+        ("Flags (docs/data.md, overlaps)", "flags"),
     ):
         lines += ["", f"## {title}", ""]
         lines += [f"- {name}: {count:,}" for name, count in card[key].items()] or ["- nothing"]

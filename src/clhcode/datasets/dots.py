@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clhcode.icd.codes import dotted
+from clhcode.icd.codes import dotted, dotted_9
 
 Form = tuple[str, bool]
 """The version of the classification, `9` or `10`, and whether the code is of a procedure."""
@@ -26,5 +26,6 @@ def printed(plain: str, form: Form) -> str:
     version, procedure = form
     if version == "10":
         return code if procedure else dotted(code)
-    before = 2 if procedure else 4 if code.startswith("E") else 3
-    return code if len(code) <= before else f"{code[:before]}.{code[before:]}"
+    if procedure:
+        return code if len(code) <= 2 else f"{code[:2]}.{code[2:]}"
+    return dotted_9(code)

@@ -20,12 +20,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clhcode.datasets.gold import Mention, golden, place
 from clhcode.datasets.noteevents import Event, texts
+from clhcode.datasets.overlap import OVERLAPS, flag, with_subjects
 from clhcode.datasets.registry import Raw, lacking
+from clhcode.datasets.splits import flags_of
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note, Setting
 from clhcode.table.convert import Row
@@ -46,19 +49,28 @@ _KINDS: dict[str, tuple[str, str, Setting | None]] = {
 
 def rows(raw: Raw) -> Iterator[Row]:
     """One encounter a chart: inpatient charts first, then profee ones, by number."""
+    return with_subjects(list(_rows(raw)))
+
+
+def _rows(raw: Raw) -> Iterator[Row]:
     folder, left_out = raw.folder, raw.left_out
     charts = {kind: _charts(folder, kind) for kind in _KINDS}
     if not any(charts.values()):
         raise lacking(folder, "`data/Inpatient/ICD-10/1.0/*.json`")
     wanted = {n["note_id"] for c in charts.values() for years in c.values() for n in _notes(years)}
     notes = texts(raw.others["mimic-iii"], wanted, left_out)
-    for kind in _KINDS:
-        splits = _splits(folder, kind)
+    splits = {kind: _splits(folder, kind) for kind in _KINDS}
+    placed = flags_of(raw.others.get("splits"), "mdace")
+    for kind, other in (("Inpatient", "Profee"), ("Profee", "Inpatient")):
         for number, years in sorted(charts[kind].items()):
-            if number not in splits:
+            if number not in splits[kind]:
                 left_out["charts of no split"] += 1
-            split = splits.get(number)
-            yield _row(kind, number, years, split=split, texts=notes, left_out=left_out)
+            split = splits[kind].get(number)
+            row = _row(kind, number, years, split=split, texts=notes, left_out=left_out)
+            flags = placed(number)
+            if number in charts[other]:
+                flags = (*flags, flag(OVERLAPS, _KINDS[other][1], splits[other].get(number)))
+            yield replace(row, encounter=replace(row.encounter, flags=flags))
 
 
 def _row(

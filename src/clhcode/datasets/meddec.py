@@ -24,7 +24,9 @@ from typing import Any
 
 from clhcode.datasets.gold import Mention, golden, place
 from clhcode.datasets.noteevents import Event, texts
+from clhcode.datasets.overlap import with_subjects
 from clhcode.datasets.registry import Raw, lacking
+from clhcode.datasets.splits import flags_of
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -35,11 +37,16 @@ OPEN = "TBD"
 
 def rows(raw: Raw) -> Iterator[Row]:
     """One encounter a note, by subject, stay and ROW_ID."""
+    return with_subjects(list(_rows(raw)))
+
+
+def _rows(raw: Raw) -> Iterator[Row]:
     files = {_name(path): path for path in sorted(raw.folder.rglob("*_*_*.json"))}
     if not files:
         raise lacking(raw.folder, "`data/SUBJECT_HADM_ROWID.json`")
     splits = _splits(raw.folder)
     notes = texts(raw.others["mimic-iii"], {row for _, _, row in files}, raw.left_out)
+    placed = flags_of(raw.others.get("splits"), "meddec")
     for name, path in sorted(files.items()):
         subject, stay, row = name
         event = notes[row]
@@ -58,6 +65,7 @@ def rows(raw: Raw) -> Iterator[Row]:
             split=splits.get(path.stem, "test"),
             subject_id=str(subject),
             setting="inpatient",
+            flags=placed(stay),
         )
         yield Row(encounter, gold)
 

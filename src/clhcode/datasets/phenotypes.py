@@ -24,6 +24,7 @@ from clhcode.datasets.csvfile import rows as read
 from clhcode.datasets.gold import golden
 from clhcode.datasets.noteevents import texts
 from clhcode.datasets.registry import Raw
+from clhcode.datasets.splits import flags_of
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -69,12 +70,14 @@ def rows(raw: Raw) -> Iterator[Row]:
         readings[note].setdefault(operator, set()).update(seen)
         subjects[note] = subject.strip()
     notes = texts(raw.others["mimic-iii"], readings, raw.left_out)
+    placed = flags_of(raw.others.get("splits"), "phenotypes")
     for note, by_operator in sorted(readings.items()):
         event = notes[note]
         if event.subject.strip() != subjects[note]:
             raise UserError(
                 f"{path}: ROW_ID {note} is of another patient in NOTEEVENTS: is this MIMIC-III 1.4?"
             )
+        stay = event.stay.strip().removesuffix(".0")
         found = agreed(by_operator.values(), raw.left_out)
         encounter = Encounter(
             f"{event.subject}_{event.stay}_{note}",
@@ -82,6 +85,7 @@ def rows(raw: Raw) -> Iterator[Row]:
             dataset="phenotypes",
             subject_id=event.subject,
             setting="inpatient",
+            flags=placed(int(stay) if stay.isdigit() else None),
         )
         gold = None if found is None else golden(("phenotype", name, []) for name in found)
         yield Row(encounter, gold)

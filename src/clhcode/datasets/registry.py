@@ -50,7 +50,11 @@ class Dataset:
         files: The data set whose published files it is read from.
         split: What `bench` scores unless asked for another.
         needs: Data sets that it lies over.
+        also: What else is looked at where it is at hand, to tell of overlaps.
+        corpus: Whose numbers of stays, notes and patients it has; its own where empty.
+        stay: A pattern that finds the number of the stay in the name of an encounter.
         credentialed: Whether its text may not leave the machines of those who signed.
+        year: The fiscal year of its ICD-10-CM codes, where its authors say one.
         rules: What was decided on the way to the table, for its card.
     """
 
@@ -65,7 +69,11 @@ class Dataset:
     files: str
     split: str = "test"
     needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    corpus: str = ""
+    stay: str = ""
     credentialed: bool = False
+    year: int | None = None
     rules: tuple[str, ...] = ()
 
     def rows(self) -> Rows:
@@ -81,7 +89,14 @@ _MDACE: dict[str, Any] = {
     "reader": "mdace:rows",
     "table": "mdace",
     "files": "mdace",
+    "needs": ("mimic-iii",),
+    "also": ("splits",),
+    "corpus": "mimic-iii",
+    "stay": r"[a-z]+-(\d+)",
+    "credentialed": True,
 }
+_NAMED = r"\d+_(\d+)_"
+"""The stay in SUBJECT_HADM_ROWID."""
 _PHYSIONET: dict[str, Any] = {
     "licence": "PhysioNet Credentialed Health Data License 1.5.0",
     "policy": "mentions",
@@ -99,6 +114,8 @@ _MIMIC_III: dict[str, Any] = {
     "policy": "guidelines",
     "files": "mimic-iii",
     "needs": ("splits",),
+    "corpus": "mimic-iii",
+    "stay": r"(\d+)",
 }
 _MIMIC_III_CITE = "Johnson et al. 2016, MIMIC-III (Sci Data); splits: "
 _MULLENBACH = "Mullenbach et al. 2018, CAML (NAACL)"
@@ -109,6 +126,8 @@ _MIMIC_IV: dict[str, Any] = {
     "cite": f"Johnson et al. 2023, MIMIC-IV (Sci Data) and MIMIC-IV-Note; splits: {_EDIN}",
     "files": "mimic-iv",
     "needs": ("mimic-iv-note", "splits"),
+    "corpus": "mimic-iv",
+    "stay": r"(\d+)",
 }
 
 DATASETS: dict[str, Dataset] = {
@@ -135,6 +154,8 @@ DATASETS: dict[str, Dataset] = {
             reader="codiesp:english",
             table="codiesp",
             files="codiesp",
+            corpus="codiesp",
+            year=2018,
         ),
         Dataset(
             name="codiesp-es",
@@ -146,6 +167,8 @@ DATASETS: dict[str, Dataset] = {
             reader="codiesp:spanish",
             table="codiesp-es",
             files="codiesp",
+            corpus="codiesp",
+            year=2018,
         ),
         Dataset(
             name="aci-bench",
@@ -163,8 +186,6 @@ DATASETS: dict[str, Dataset] = {
             title="MDACE, inpatient",
             policy="guidelines",
             setting="inpatient",
-            needs=("mimic-iii",),
-            credentialed=True,
             **_MDACE,
         ),
         Dataset(
@@ -172,8 +193,6 @@ DATASETS: dict[str, Dataset] = {
             title="MDACE, profee",
             policy="guidelines",
             setting=None,
-            needs=("mimic-iii",),
-            credentialed=True,
             **_MDACE,
         ),
         Dataset(
@@ -255,6 +274,9 @@ DATASETS: dict[str, Dataset] = {
             table="meddec",
             files="meddec",
             needs=("mimic-iii",),
+            also=("splits",),
+            corpus="mimic-iii",
+            stay=_NAMED,
             rules=("An encounter is a note; a code is a category of decisions.",),
             **_PHYSIONET,
         ),
@@ -266,6 +288,8 @@ DATASETS: dict[str, Dataset] = {
             table="snomed-entity",
             files="snomed-entity",
             split="train",
+            also=("mimic-iv-note", "splits"),
+            corpus="mimic-iv",
             rules=("An encounter is a note; a code is a concept's number. All are of train.",),
             **_PHYSIONET,
         ),
@@ -277,6 +301,9 @@ DATASETS: dict[str, Dataset] = {
             table="phenotypes",
             files="phenotypes",
             needs=("mimic-iii",),
+            also=("splits",),
+            corpus="mimic-iii",
+            stay=_NAMED,
             rules=(
                 "An encounter is a note; a code is a phenotype of the whole note, no evidence.",
                 "A phenotype holds where more than half of the note's operators see it. Readings"

@@ -10,17 +10,20 @@ begin with a column of row numbers. The text comes with the set: MIMIC-IV-Note i
 
 An encounter is a note, called by its note_id (`SUBJECT-DS-NUMBER`); the code is the concept's
 number. All are of the split `train`: the notes of the challenge's test are not published. Ours: a
-note without annotations has no gold, since nobody tells whether it was read.
+note without annotations has no gold, since nobody tells whether it was read. The stay of a note
+stands in MIMIC-IV-Note alone: where that is at hand, and the splits of MIMIC-IV are, a row's flags
+tell in which split its stay is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from clhcode.datasets.csvfile import find
 from clhcode.datasets.csvfile import rows as read
 from clhcode.datasets.gold import Mention, golden, place
 from clhcode.datasets.registry import Raw
+from clhcode.datasets.splits import flags_of
 from clhcode.errors import UserError
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -39,8 +42,10 @@ def rows(raw: Raw) -> Iterator[Row]:
         except ValueError:
             raise UserError(f"{path}: row {number}: start and end must be numbers") from None
         mentions.setdefault(note_id, []).append(where)
+    texts = list(read(notes, ("note_id", "text"), left_out))
+    placed = _placed(raw, {note_id for note_id, _ in texts})
     seen = set()
-    for note_id, text in read(notes, ("note_id", "text"), left_out):
+    for note_id, text in texts:
         if note_id in seen:
             left_out["notes that are there twice"] += 1
             continue
@@ -58,8 +63,28 @@ def rows(raw: Raw) -> Iterator[Row]:
             split="train",
             subject_id=note_id.split("-")[0],
             setting="inpatient",
+            flags=placed(note_id),
         )
         yield Row(encounter, golden(found) if note_id in mentions else None)
     strays = sum(len(found) for name, found in mentions.items() if name not in seen)
     if strays:
         left_out["annotations of a note that is not there"] += strays
+
+
+def _placed(raw: Raw, wanted: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """From a note to the flags of its stay; the big file is read no further than the last note."""
+    folder, splits = raw.others.get("mimic-iv-note"), raw.others.get("splits")
+    unknown = flags_of(None, "snomed-entity")(0)
+    if folder is None or splits is None:
+        return lambda note: unknown
+    placed = flags_of(splits, "snomed-entity")
+    missing, found = set(wanted), dict[str, tuple[str, ...]]()
+    path = find(folder, "discharge", "--mimic-iv-note")
+    for note, stay in read(path, ("note_id", "hadm_id"), raw.left_out):
+        if note in missing:
+            missing.discard(note)
+            number = stay.strip().removesuffix(".0")
+            found[note] = placed(int(number) if number.isdigit() else None)
+            if not missing:
+                break
+    return lambda note: found.get(note, unknown)

@@ -6,6 +6,7 @@ The big tables are read once, as streams, into a database of DuckDB in the folde
     note    stay, subject, written, place, note_id, category, begin, size (of its text)
     person  stay, sex, age
     split   stay, split
+    flag    stay, flag
 
 Then notes and codes come back in the order of the stays, side by side, so that one stay at a time
 is in memory. Texts lie in a file beside the database.
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clhcode.datasets.dots import SYSTEMS, Form, printed
 from clhcode.datasets.gold import golden
-from clhcode.datasets.splits import read_splits
+from clhcode.datasets.overlap import OVERLAPS, SUBJECT, flag
+from clhcode.datasets.splits import others, read_splits
 from clhcode.datasets.workbench import Texts, load
 from clhcode.records import Encounter, Note
 from clhcode.table.convert import Row
@@ -199,10 +201,13 @@ def stays(
     """
     _put(connection, "split", read_splits(splits, cut.splits))
     _choose(connection, cut, left_out)
+    _flag(connection, cut.name, splits)
     about = _cursor(
         connection,
-        "SELECT stay, min(split), min(sex), min(age) FROM kept LEFT JOIN split USING (stay)"
-        " LEFT JOIN person USING (stay) GROUP BY stay ORDER BY stay",
+        "SELECT stay, min(split), min(sex), min(age),"
+        " list(DISTINCT flag ORDER BY flag) FILTER (flag IS NOT NULL)"
+        " FROM kept LEFT JOIN split USING (stay) LEFT JOIN person USING (stay)"
+        " LEFT JOIN flag USING (stay) GROUP BY stay ORDER BY stay",
     )
     notes = _cursor(
         connection,
@@ -218,7 +223,7 @@ def stays(
     for one, (noted, written), (billed, coded) in zip(
         about, groupby(notes, stay), groupby(codes, stay), strict=True
     ):
-        number, split, sex, age = one
+        number, split, sex, age, flags = one
         if not number == noted == billed:
             raise RuntimeError(f"stay {number} came back beside {noted} and {billed}")
         found = list(written)
@@ -231,8 +236,31 @@ def stays(
             sex=sex,
             age=age,
             setting="inpatient",
+            flags=tuple(flags or ()),
         )
         yield Row(encounter, golden((system, code, []) for _, system, code in coded))
+
+
+def _flag(connection: DuckDBPyConnection, name: str, splits: Path) -> None:
+    """Makes `flag`: the splits of other data sets with the stay, and those with its patient."""
+    connection.execute("CREATE TABLE flag (stay BIGINT, flag VARCHAR)")
+    for other, table in others(splits, name).items():
+        connection.register("given_table", table)
+        prefix = flag(OVERLAPS, other)
+        connection.execute(
+            f"INSERT INTO flag SELECT stay, '{prefix}/' || split FROM given_table"
+            " SEMI JOIN kept USING (stay)"
+        )
+        connection.unregister("given_table")
+    connection.execute(
+        "CREATE TABLE home AS SELECT stay, min(subject) AS subject, min(split) AS split"
+        " FROM note SEMI JOIN kept USING (stay) LEFT JOIN split USING (stay) GROUP BY stay"
+    )
+    connection.execute(
+        f"INSERT INTO flag SELECT DISTINCT mine.stay, '{flag(SUBJECT, name)}/' || theirs.split"
+        " FROM home AS mine JOIN home AS theirs USING (subject)"
+        " WHERE theirs.split IS NOT NULL AND theirs.split IS DISTINCT FROM mine.split"
+    )
 
 
 def _choose(connection: DuckDBPyConnection, cut: Cut, left_out: Counter[str]) -> None:

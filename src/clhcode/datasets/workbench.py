@@ -76,7 +76,16 @@ def workbench(folder: Path) -> Iterator[DuckDBPyConnection]:
     try:
         connection.execute("SET enable_progress_bar = false")
         yield connection
-    except (duckdb.IOException, duckdb.OutOfMemoryException):
+    except (RuntimeError, duckdb.InterruptException) as error:
+        # How DuckDB tells of Ctrl-C in the middle of a query.
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from None
+        raise
+    except duckdb.Error as error:
+        full = isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)
+        # A full disk has other names where it is met while a table is committed.
+        if not full and "No space left" not in str(error):
+            raise
         free = shutil.disk_usage(folder).free >> 20
         raise UserError(
             f"{folder}: DuckDB found no room for its tables ({free:,} MB are free): name another"

@@ -35,6 +35,12 @@ def dotted(plain: str) -> str:
     return plain if len(plain) <= 3 else f"{plain[:3]}.{plain[3:]}"
 
 
+def dotted_9(plain: str) -> str:
+    """The printed form of an ICD-9-CM diagnosis: `250.00`, `V30.01`, and `E934.2` for causes."""
+    before = 4 if plain.startswith("E") else 3
+    return plain if len(plain) <= before else f"{plain[:before]}.{plain[before:]}"
+
+
 def with_seventh(code: str, char: str) -> str:
     """The code with its 7th character, places between filled with X (guideline I.A.4, I.A.5)."""
     stem = code.replace(".", "").ljust(6, "X")

@@ -48,7 +48,7 @@ def earlier(code: str, known: Iterable[str]) -> str | None:
         code: A billable code of a newer release.
         known: Codes of the older release, or those of a gold standard.
     """
-    older = set(known)
+    older = known if isinstance(known, frozenset) else set(known)
     for size in range(len(code), 2, -1):
         stem = code[:size].rstrip(".")
         if stem in older:

@@ -3,7 +3,8 @@
 import pytest
 
 from clhcode.bench.cases import Case, Key
-from clhcode.bench.measure import Scale, backwards, cutter, measure
+from clhcode.bench.mapping import backwards
+from clhcode.bench.measure import Scale, cutter, measure
 from clhcode.bench.protocol import by_note, chosen_split
 from clhcode.bench.stages import lost, stages
 from clhcode.errors import UserError
@@ -23,7 +24,7 @@ from clhcode.table.convert import Row
     ],
 )
 def test_codes_are_taken_back_to_gold(store, code, known, older):
-    assert backwards(store, frozenset(known))(code) == older
+    assert backwards(store, frozenset(known))(code) == (older,)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_everything_of_a_small_run(store):
     assert found["groups"]["blind_spot"]["abbreviations"] == {"gold": 1, "recall": 1.0}
     assert found["groups"]["chapter"]["chapter 9"]["f1"] == 1
     assert found["category"]["micro"]["recall"] == 0.5
-    after = stages(keys, cases, store)
+    after = stages(keys, cases, Scale(store))
     # After locate the header E11 still holds E11.9.
     assert [after[s]["recall"] for s in ("locate", "verify", "assign")] == pytest.approx(
         [4 / 6, 0.5, 0.5]
@@ -128,8 +129,9 @@ def test_splits_are_of_the_data_set_and_have_gold():
 
 
 def test_gold_of_another_book_is_told():
-    coded = Row(Encounter("e", (), dataset="d"), [{"code": "401.9", "system": "icd9cm"}])
-    with pytest.raises(UserError, match="d, test: its gold is icd9cm; what is scored is icd10cm"):
+    coded = Row(Encounter("e", (), dataset="d"), [{"code": "OBESITY", "system": "phenotype"}])
+    says = "d, test: its gold is phenotype; what is scored is icd10cm or icd9cm"
+    with pytest.raises(UserError, match=says):
         chosen_split([coded], "d", "test")
 
 
