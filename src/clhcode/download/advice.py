@@ -32,7 +32,8 @@ def advise(
     if trouble.kind == "refused":
         return UserError(f"{name}: {where}: {_refused(trouble, page, login, agent, told)}")
     told_more = {
-        "unreachable": f"{said}; the set is at {page}, `--from` names another server",
+        "nowhere": f"{said}; the set is at {page}, `--from` names another server",
+        "unreachable": f"{said}; {GO_ON} (`--from` names another server)",
         "broken": f"{said} again and again; {GO_ON}",
         "damaged": f"{said}; it was not kept: run the same command again (the set is at {page})",
         "page": f"{said}; the set is at {page}",

@@ -109,9 +109,7 @@ def get(
             here = _length(file.part)
             failures = 1 if here > furthest else failures + 1
             furthest = max(furthest, here)
-            # A server that never answered is a wrong address or no network, not a bad moment.
-            silent = trouble.kind == "unreachable" and not web.answered
-            if silent or failures >= patience.tries:
+            if trouble.kind == "nowhere" or failures >= patience.tries:
                 raise trouble
             if stop.wait(patience.wait(failures, asked)):
                 raise _stopped(file)

@@ -37,7 +37,7 @@ class Source:
         releases: The newest last.
         zipped: Whether `root` is a zip, in any folder of which the set may lie.
         credentialed: Whether an account that signed the agreement is needed.
-        size: Bytes of the needed files, roughly, by the publisher's own list.
+        size: Bytes of the needed files, roughly.
     """
 
     name: str
@@ -158,7 +158,7 @@ SOURCES: dict[str, Source] = {
             title="MDACE",
             licence="MIT (3M, 2022); its text is MIMIC-III's",
             files=("data/*/*/*/*.json", "splits/*/*.csv"),
-            size=8_000_000,
+            size=4_000_000,
         ),
         _github(
             "JoakimEdin/medical-coding-reproducibility",

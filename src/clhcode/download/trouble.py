@@ -6,7 +6,7 @@ import errno
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-Kind = Literal["refused", "unreachable", "broken", "damaged", "page", "full", "lacking", "stopped"]
+Kind = Literal["refused", "nowhere", "unreachable", "broken", "damaged", "page", "full", "stopped"]
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How a system says that a file can grow no further."""
 
@@ -15,8 +15,8 @@ class DownloadError(Exception):
     """A file did not come.
 
     Attributes:
-        kind: refused (an HTTP status), unreachable, broken (off), damaged (removed again), page
-            (a web page in place of the file), full (disk), lacking (not listed or not there),
+        kind: refused (an HTTP status), nowhere (no such server), unreachable (for now), broken
+            (off), damaged (removed again), page (a web page in place of the file), full (disk),
             stopped.
         url: Where it was asked for; holds no credentials.
         status: Of HTTP, where refused.

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from clhcode import __version__
 from clhcode.download.login import LOOPBACK, Login, Origin, origin
-from clhcode.download.trouble import DownloadError, shown
+from clhcode.download.trouble import DownloadError, Kind, shown
 from clhcode.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ AGENT = f"Wget/1.25.0 (compatible; clh/{__version__})"
 HOPS = 10
 """Redirects before one gives up."""
 MOVED = (301, 302, 303, 307, 308)
+CONNECT = 20.0
+"""Seconds to reach a server in."""
 SECONDS = 60.0
 """Without an answer or another byte, after which a connection is given up."""
 
@@ -58,7 +60,7 @@ class Web:
         self._login, self._told = login, told
         self._how: dict[str, Any] = {
             "maxsize": side_by_side,
-            "timeout": urllib3.Timeout(seconds),
+            "timeout": urllib3.Timeout(connect=min(seconds, CONNECT), read=seconds),
             "retries": False,
         }
         self._direct = urllib3.PoolManager(**self._how)
@@ -86,7 +88,9 @@ class Web:
                     decode_content=False,
                 )
             except urllib3.exceptions.HTTPError as error:
-                raise DownloadError("unreachable", _why(error), url=at) from None
+                said, nowhere = _why(error)
+                kind: Kind = "nowhere" if nowhere and not self.answered else "unreachable"
+                raise DownloadError(kind, said, url=at) from None
             self.answered = True
             moved = answer.headers.get("Location") if answer.status in MOVED else None
             if moved is None:
@@ -140,23 +144,26 @@ def refusal(answer: BaseHTTPResponse, url: str) -> DownloadError:
     return DownloadError("refused", said, url=shown(url), status=answer.status)
 
 
-def _why(error: Exception) -> str:
-    """What the system says, without the library's words around it."""
+def _why(error: BaseException) -> tuple[str, bool]:
+    """What the system says, without the library's words, and whether nobody is there at all."""
     import urllib3
 
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, urllib3.exceptions.NameResolutionError | socket.gaierror):
-            return "no such host, or no network"
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "its certificate is not trusted"
-        if isinstance(cause, ssl.SSLError):
-            return "no TLS connection"
-        if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-            return "refuses the connection"
-        if isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
-            return "does not answer in time"
-        cause = cause.__cause__ or getattr(cause, "reason", None) or cause.__context__
-        if not isinstance(cause, BaseException):
-            break
-    return f"no answer ({type(error).__name__})"
+    causes: list[BaseException] = []
+    cause: object = error
+    while isinstance(cause, BaseException) and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    # The innermost first: the library calls a refused connection a timeout, too.
+    for each in reversed(causes):
+        if isinstance(each, urllib3.exceptions.NameResolutionError | socket.gaierror):
+            return "no such host, or no network", True
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted", True
+        if isinstance(each, ssl.SSLError):
+            return "no TLS connection", True
+        if isinstance(each, OSError) and each.errno == errno.ECONNREFUSED:
+            return "refuses the connection", True
+    late = any(isinstance(each, TimeoutError | urllib3.exceptions.TimeoutError) for each in causes)
+    if not late:
+        return "ends the connection without an answer", False
+    return "does not answer in time", isinstance(error, urllib3.exceptions.ConnectTimeoutError)
