@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from clhcode.download.trouble import DownloadError
 
 NAME = "SHA256SUMS.txt"
-_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
+_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]?(.+)")
+"""PhysioNet writes one blank, `sha256sum` another or a star."""
 _BLOCK = 1 << 20
 
 

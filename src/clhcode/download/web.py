@@ -96,10 +96,10 @@ class Web:
             if moved is None:
                 return answer
             answer.close()
-            at = urljoin(at, moved)
             try:
+                at = urljoin(at, moved)
                 origin(at)
-            except UserError:
+            except (UserError, ValueError):
                 raise DownloadError("unreachable", "redirects to no web address", url=url) from None
         raise DownloadError("unreachable", f"redirects more than {HOPS} times", url=url)
 
