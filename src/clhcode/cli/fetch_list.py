@@ -24,23 +24,30 @@ class Line:
 
 def show(*, plain: bool) -> None:
     """Prints the list on standard output."""
-    from rich.table import Table
     from rich.text import Text
 
     lines = list(_lines())
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
-    for title in ("data set", "here"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("licence", overflow="ellipsis", no_wrap=True)
-    if any(line.missing for line in lines):
-        table.add_column("missing", overflow="ellipsis", no_wrap=True)
+    out = console(plain=plain)
+    name, state, size = (
+        max(len(getattr(line, which)) for line in lines) for which in ("name", "state", "size")
+    )
     styles = {"missing": DIM, "partly": "bold"}
+
+    def row(*cells: tuple[str, str]) -> None:
+        out.print(Text.assemble(*cells), overflow="ellipsis", no_wrap=True)
+
+    title = f"{'data set':<{name}}  {'here':<{state}}  {'size':>{size}}  licence"
+    row((title, DIM))
     for line in lines:
-        state = Text(line.state, style=styles.get(line.state.split()[0], ACCENT))
-        row = (Text(line.name), state, line.size, Text(line.licence, style=DIM))
-        table.add_row(*row, *([Text(line.missing, style=DIM)] if len(table.columns) > 4 else []))
-    console(plain=plain).print(table)
+        style = styles.get(line.state.split()[0], ACCENT)
+        row(
+            (f"{line.name:<{name}}  ", ""),
+            (f"{line.state:<{state}}", style),
+            (f"  {line.size:>{size}}  ", ""),
+            (line.licence, DIM),
+        )
+        if line.missing:
+            row((f"{'':<{name}}  missing: {line.missing}", DIM))
 
 
 def _lines() -> Iterator[Line]:
