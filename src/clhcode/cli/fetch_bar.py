@@ -16,7 +16,16 @@ from clhcode.download.sets import Order
 def bar(order: Order) -> Iterator[None]:
     """Shows what comes of an order: bytes, rate and time left, and the file that moved last."""
     with telling() as (tell, expect):
-        order.tell, order.expect = tell, expect
+        order.tell, order.expect, say = tell, expect, order.say
+
+        def aside(line: str) -> None:
+            from tqdm import tqdm
+
+            # Without it the line would stand in the middle of the bar.
+            with tqdm.external_write_mode(file=sys.stderr):
+                say(line)
+
+        order.say = aside if sys.stderr.isatty() else say
         yield
 
 

@@ -31,11 +31,12 @@ def advise(
         return StoppedError(f"stopped; {GO_ON}")
     if trouble.kind == "refused":
         return UserError(f"{name}: {where}: {_refused(trouble, page, login, agent, told)}")
+    again = "it was not kept: run the same command again" if "://" in where else "it was not taken"
     told_more = {
         "nowhere": f"{said}; the set is at {page}, `--from` names another server",
         "unreachable": f"{said}; {GO_ON} (`--from` names another server)",
         "broken": f"{said} again and again; {GO_ON}",
-        "damaged": f"{said}; it was not kept: run the same command again (the set is at {page})",
+        "damaged": f"{said}; {again} (the set is at {page})",
         "page": f"{said}; the set is at {page}",
         "full": f"the disk is full; {GO_ON}",
     }

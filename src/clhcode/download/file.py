@@ -87,12 +87,21 @@ def get(
     file: Download,
     *,
     tell: Tell = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
     patience: Patience = PATIENCE,
     stop: Event | None = None,
 ) -> None:
     """Gets a file, going on where this or an earlier run broke off.
 
     An attempt counts as a failure unless more of the file is here than ever before.
+
+    Args:
+        web: The servers.
+        file: Which, and where it goes.
+        tell: Told how much of it is here.
+        say: Told of each pause, and why.
+        patience: How often the server is asked again.
+        stop: Set by others where this is to end.
 
     Raises:
         DownloadError: It did not come, or not as published; what came is kept unless it is wrong.
@@ -111,7 +120,10 @@ def get(
             furthest = max(furthest, here)
             if trouble.kind == "nowhere" or failures >= patience.tries:
                 raise trouble
-            if stop.wait(patience.wait(failures, asked)):
+            pause = patience.wait(failures, asked)
+            if pause >= 1:
+                say(f"{file.target.name}: {trouble}; asked again in {pause:.0f} s")
+            if stop.wait(pause):
                 raise _stopped(file)
         _finish(file)
 

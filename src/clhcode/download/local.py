@@ -32,12 +32,13 @@ def listed(folder: Path) -> list[str]:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
     found: list[str] = []
-    for at, folders, files in os.walk(folder, onerror=complain):
+    for at, folders, files in os.walk(folder, onerror=complain, followlinks=True):
         inner = Path(at).relative_to(folder)
         deep = len(inner.parts) >= DEPTH
         folders[:] = [] if deep else sorted(f for f in folders if not f.startswith("."))
         for name in files:
-            if not name.startswith(".") and not name.endswith((".part", ".part.etag")):
+            ours = name.startswith(".") or name.endswith((".part", ".part.etag"))
+            if not ours and (Path(at) / name).is_file():
                 found.append((inner / name).as_posix())
     return sorted(found)
 

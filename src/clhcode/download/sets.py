@@ -151,7 +151,7 @@ def _from_tree(order: Order, record: Record, web: Web, root: str) -> int:
     todo = _todo(order, record, {path: known[path] for path in found.paths})
     record.wanted, record.all = list(found.paths), order.everything
     stop, lock = Event(), threading.Lock()
-    _ask_room(order, web, root, todo, stop)
+    _ask_room(order, web, root, todo)
 
     def one(path: str) -> None:
         file = Download(
@@ -162,7 +162,7 @@ def _from_tree(order: Order, record: Record, web: Web, root: str) -> int:
         )
         tell = partial(_named, order.tell, path)
         try:
-            get(web, file, tell=tell, patience=order.patience, stop=stop)
+            get(web, file, tell=tell, say=order.say, patience=order.patience, stop=stop)
         except DownloadError as trouble:
             if trouble.kind == "damaged":
                 # The list may be what is wrong: the next run asks for it anew.
@@ -191,7 +191,7 @@ def _sums(order: Order, record: Record, web: Web, root: str) -> dict[str, str]:
         # Small, and of no known sum: never gone on with.
         file = Download(address, target)
         file.part.unlink(missing_ok=True)
-        get(web, file, patience=order.patience)
+        get(web, file, say=order.say, patience=order.patience)
     try:
         known = read_sums(target.read_bytes(), address)
     except DownloadError:
@@ -218,19 +218,13 @@ def _todo(order: Order, record: Record, known: dict[str, str]) -> list[str]:
     return todo
 
 
-def _ask_room(order: Order, web: Web, root: str, todo: Collection[str], stop: Event) -> None:
+def _ask_room(order: Order, web: Web, root: str, todo: Collection[str]) -> None:
     """Asks for the sizes, and whether the disk has room for what is still to come."""
     sizes: dict[str, int] = {}
 
     def ask(path: str) -> None:
-        try:
-            answer = web.ask(below(root, path), method="HEAD")
-        except DownloadError:
-            return
-        answer.close()
-        said = answer.headers.get("Content-Length", "")
-        if answer.status == 200 and said.isdecimal():
-            sizes[path] = int(said)
+        if (size := _size(web, below(root, path))) is not None:
+            sizes[path] = size
 
     large = [path for path in todo if not path.lower().endswith(_SMALL)]
     side_by_side([partial(ask, path) for path in large], Event())
@@ -244,24 +238,28 @@ def _ask_room(order: Order, web: Web, root: str, todo: Collection[str], stop: Ev
         order.expect(sum(sizes.values()))
 
 
+def _size(web: Web, address: str) -> int | None:
+    """How long a file is, where the server says so without sending it."""
+    try:
+        answer = web.ask(address, method="HEAD")
+    except DownloadError:
+        return None
+    # Nothing follows; the connection serves the next who asks.
+    answer.release_conn()
+    said = answer.headers.get("Content-Length", "")
+    return int(said) if answer.status == 200 and said.isdecimal() else None
+
+
 def _from_zip_address(order: Order, record: Record, web: Web, address: str) -> int:
     archive = order.folder / ARCHIVE
     if not archive.exists():
-        answer = None
-        try:
-            answer = web.ask(address, method="HEAD")
-            said = answer.headers.get("Content-Length", "")
-            if answer.status == 200 and said.isdecimal():
-                check_room(order.folder, int(said) + MARGIN)
-                order.expect(int(said))
-        except DownloadError:
-            pass
-        finally:
-            if answer is not None:
-                answer.close()
         file = Download(address, archive, check=check_zip)
+        if (size := _size(web, address)) is not None:
+            have = file.part.stat().st_size if file.part.exists() else 0
+            check_room(order.folder, max(size - have, 0) + MARGIN)
+            order.expect(size)
         tell = partial(_named, order.tell, f"{order.source.name}.zip")
-        get(web, file, tell=tell, patience=order.patience)
+        get(web, file, tell=tell, say=order.say, patience=order.patience)
     fresh = _unpack(order, record, archive, address)
     archive.unlink()
     return fresh
@@ -275,11 +273,13 @@ def _unpack(order: Order, record: Record, path: Path, where: str) -> int:
             # It is another zip than was meant, and must not serve the next run.
             path.unlink()
         _complete(order, found.lacking, f"in {where}")
-        places = placed(found, order.source)
+        places, listing = placed(found, order.source), inside.get(f"{found.top}{sums_.NAME}")
+        known = read_sums(archive.read(listing), where) if listing else {}
         check_room(order.folder, sum(inside[p].file_size for p in places) + MARGIN)
         for member, place in places.items():
+            sum_, told = known.get(member.removeprefix(found.top)), f"{where}: {member}"
             with archive.open(inside[member]) as stream:
-                record.add(order.folder, place, copied(stream, order.folder / place, None, where))
+                record.add(order.folder, place, copied(stream, order.folder / place, sum_, told))
     return _keep(order, record, places)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
 
 WIDTH = 4
 """Files under way at the same time: public servers do not like more."""
+
+SECONDS = 2.0
+"""That those under way are given to end in, once one has failed."""
 
 Job = Callable[[], None]
 
@@ -46,8 +50,9 @@ def side_by_side(jobs: Iterable[Job], stop: Event, width: int = WIDTH) -> None:
         while any(thread.is_alive() for thread in threads) and not stop.is_set():
             for thread in threads:
                 thread.join(0.05)
+        deadline = time.monotonic() + SECONDS
         for thread in threads:
-            thread.join(2.0)
+            thread.join(max(0.0, deadline - time.monotonic()))
     finally:
         stop.set()
     if errors:

@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from clhcode import __version__
 from clhcode.download.login import LOOPBACK, Login, Origin, origin
+from clhcode.download.side import WIDTH
 from clhcode.download.trouble import DownloadError, Kind, shown
 from clhcode.errors import UserError
 
@@ -43,7 +44,7 @@ class Web:
         told: Origin | None = None,
         agent: str | None = None,
         seconds: float = SECONDS,
-        side_by_side: int = 1,
+        side_by_side: int = WIDTH,
     ) -> None:
         """Remembers who asks.
 
