@@ -284,7 +284,8 @@ def test_kill_nine_and_on_from_there(server, three, home, tmp_path):
     part = tmp_path / RAW / f"{FILES[0]}.part"
 
     def come():
-        return part.stat().st_size if part.exists() else 0
+        others = all((tmp_path / RAW / name).exists() for name in FILES[1:])
+        return part.stat().st_size if others and part.exists() else 0
 
     with started(*ask, env={**os.environ, **home}, cwd=tmp_path) as process:
         awaited(lambda: come() >= 6_000, process)

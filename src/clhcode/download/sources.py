@@ -141,7 +141,7 @@ SOURCES: dict[str, Source] = {
             name="meddec",
             title="MedDEC",
             releases=("1.0.0",),
-            files=("data/*.json", "train.txt", "val.txt"),
+            files=("data/*.json", "**/train.txt", "**/val.txt"),
             size=12_000_000,
         ),
         _physionet(
