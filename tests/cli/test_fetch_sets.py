@@ -238,7 +238,9 @@ def test_no_credentials_over_an_open_line(home, tmp_path):
         ("http://127.0.0.1:9/x/", "refuses the connection"),
         ("https://no-such-host.invalid/x/", "no such host"),
         ("ftp://a.org/x/", "an address such as https://host/folder/ is meant"),
-        ("nowhere/at/all", "not there"),
+        ("nowhere/at/all", "nowhere/at/all: not there"),
+        ("http://[::1", "an address such as https://host/folder/ is meant"),
+        ("http://127.0.0.1/x/?token=1", "the address of a folder has no `?`"),
     ],
 )
 def test_addresses_that_lead_nowhere(home, tmp_path, root, said):
@@ -249,10 +251,30 @@ def test_addresses_that_lead_nowhere(home, tmp_path, root, said):
     assert time.monotonic() - begun < 30
 
 
-def test_a_password_in_an_address_is_refused_and_not_said_again(home, tmp_path):
-    ask = ("fetch", "mimic-iii", "--from", "https://ada:geheim-99@physionet.org/files/")
-    line = complaint(*ask, env=home, cwd=tmp_path, unsaid="geheim-99")
-    assert "must not hold user and password" in line
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://ada:geheim-99@physionet.org/files/", "must not hold user and password"),
+        ("https://ada:geheim-99/@physionet.org/", "an address such as"),
+        ("ada:geheim-99@physionet.org/files/", "--from: not there"),
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_said_again(home, tmp_path, address, said):
+    ask = ("fetch", "mimic-iii", "--from", address)
+    assert said in complaint(*ask, env=home, cwd=tmp_path, unsaid="geheim-99")
+
+
+def test_a_token_in_the_address_of_a_zip_is_not_written_down(server, home, tmp_path):
+    server.files["/codiesp.zip?token=geheim-99"] = codiesp()
+    address = f"{server.url}/codiesp.zip?token=geheim-99"
+    text("fetch", "codiesp", "--from", address, env=home, cwd=tmp_path)
+    record = (tmp_path / "data/codiesp/raw/.fetched.json").read_text()
+    assert f"{server.url}/codiesp.zip" in record
+    assert "geheim" not in record
+    server.files.clear()
+    (tmp_path / "data/codiesp/raw/dev/devD.tsv").unlink()
+    ask = ("fetch", "codiesp", "--from", address)
+    assert "404" in complaint(*ask, env=home, cwd=tmp_path, unsaid="geheim")
 
 
 @pytest.mark.parametrize(

@@ -148,14 +148,19 @@ def place(given: str) -> str | Path:
     if "://" not in given:
         path = Path(given).expanduser()
         if not path.exists():
-            raise UserError(f"{path}: not there (--from takes an address, a folder or a zip)")
+            # What has an @ may be meant for an address, with a password in it.
+            shown = "--from" if "@" in given else path
+            raise UserError(f"{shown}: not there (--from takes an address, a folder or a zip)")
         return path
-    if "@" in urlsplit(given).netloc:
+    origin(given)
+    parts = urlsplit(given)
+    if "@" in parts.netloc:
         raise UserError(
             "--from: an address must not hold user and password: they would stand in the list of"
             " processes (see `clh fetch --help`)"
         )
-    origin(given)
+    if (parts.query or parts.fragment) and not parts.path.lower().endswith(".zip"):
+        raise UserError("--from: the address of a folder has no `?` and no `#`")
     return given
 
 

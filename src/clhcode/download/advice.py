@@ -45,11 +45,11 @@ def advise(
 
 def _refused(trouble: DownloadError, page: str, login: Login | None, agent: str, told: bool) -> str:
     said, physionet = str(trouble), urlsplit(page).hostname == PHYSIONET
-    if trouble.status == 401:
-        if login is None:
-            return f"{said}: it wants a user and a password ({HOW})"
+    if trouble.status == 401 and physionet:
         if not told:
             return f"{said}: credentials are sent to https and to this machine only"
+        if login is None:
+            return f"{said}: it wants a user and a password ({HOW})"
         return f"{said}: wrong user or password, those of {login.found} ({HOW})"
     if trouble.status == 403 and physionet:
         return (

@@ -176,7 +176,7 @@ def _accepted(answer: BaseHTTPResponse, file: Download, have: int) -> tuple[int,
     if answer.status in BUSY:
         raise _AgainError(refusal(answer, file.url), _after(answer.headers.get("Retry-After")))
     if answer.status == 416 and have:
-        _begin_anew(file)
+        begin_anew(file)
         raise _AgainError(refusal(answer, file.url), 0.0)
     if answer.status not in (200, 206):
         raise refusal(answer, file.url)
@@ -184,7 +184,7 @@ def _accepted(answer: BaseHTTPResponse, file: Download, have: int) -> tuple[int,
         raise _no_file(file)
     length, etag = _number(answer, "Content-Length"), _name_of(answer)
     if answer.status == 200:
-        _begin_anew(file)
+        begin_anew(file)
         if etag:
             file.mark.write_text(etag, "utf-8")
         return 0, length
@@ -192,7 +192,7 @@ def _accepted(answer: BaseHTTPResponse, file: Download, have: int) -> tuple[int,
     mark = _mark(file)
     if begin not in (None, have) or (mark and etag and etag != mark):
         # Of another place or another version than was asked for.
-        _begin_anew(file)
+        begin_anew(file)
         raise _AgainError(_broken(file, have, size), 0.0)
     return have, size if size is not None or length is None else have + length
 
@@ -217,17 +217,18 @@ def _all(out: RawIOBase, block: bytes) -> None:
 def _finish(file: Download) -> None:
     """Checks the part, and gives it its name once it is on the disk."""
     if file.sum and sha256(file.part) != file.sum:
-        _begin_anew(file)
+        begin_anew(file)
         raise DownloadError("damaged", "its SHA-256 is not the published one", url=shown(file.url))
     if file.check:
         try:
             file.check(file.part)
         except DownloadError:
             # What is of another kind will not become right by going on.
-            _begin_anew(file)
+            begin_anew(file)
             raise
-    settle(file.part, file.target)
+    # First the mark: killed in between, a whole part without one is found whole again.
     file.mark.unlink(missing_ok=True)
+    settle(file.part, file.target)
 
 
 def settle(part: Path, target: Path) -> None:
@@ -254,7 +255,8 @@ def _disk(file: Download) -> Iterator[None]:
         raise DownloadError("full", error.strerror or "", url=str(file.target)) from None
 
 
-def _begin_anew(file: Download) -> int:
+def begin_anew(file: Download) -> int:
+    """Throws away what has come of a file; 0, which is what is left."""
     file.part.unlink(missing_ok=True)
     file.mark.unlink(missing_ok=True)
     return 0

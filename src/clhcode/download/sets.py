@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
+from urllib.parse import urlsplit
 
 from clhcode.download import sums as sums_
-from clhcode.download.file import Download, Patience, Tell, get
+from clhcode.download.file import Download, Patience, Tell, begin_anew, get
 from clhcode.download.local import (
     check_room,
     check_zip,
@@ -26,7 +27,7 @@ from clhcode.download.record import Record, alone, read_record, write_record
 from clhcode.download.side import side_by_side
 from clhcode.download.sources import Source
 from clhcode.download.sums import read_sums, sha256
-from clhcode.download.trouble import DownloadError, below
+from clhcode.download.trouble import DownloadError, below, shown
 from clhcode.download.web import Web
 from clhcode.errors import UserError
 
@@ -119,7 +120,7 @@ def is_zip(order: Order) -> bool:
     if isinstance(order.root, Path):
         return order.root.is_file()
     default = order.root == order.source.at(order.release)[0]
-    return order.source.zipped if default else order.root.lower().endswith(".zip")
+    return order.source.zipped if default else urlsplit(order.root).path.lower().endswith(".zip")
 
 
 def _is_default(order: Order) -> bool:
@@ -134,7 +135,8 @@ def _record(order: Order) -> Record:
             f"{order.folder}: holds {order.source.title} {record.release};"
             f" move it away to fetch {order.release}"
         )
-    record.release, record.source = order.release, str(order.root)
+    root = order.root if isinstance(order.root, Path) else shown(order.root)
+    record.release, record.source = order.release, str(root)
     return record
 
 
@@ -211,6 +213,7 @@ def _todo(order: Order, record: Record, known: dict[str, str]) -> list[str]:
         target = order.folder / path
         if target.is_file():
             if sha256(target) == sum_:
+                begin_anew(Download("", target))
                 record.add(order.folder, path, sum_)
                 continue
             order.say(f"{target}: not the published file, fetched anew")
@@ -260,7 +263,7 @@ def _from_zip_address(order: Order, record: Record, web: Web, address: str) -> i
             order.expect(size)
         tell = partial(_named, order.tell, f"{order.source.name}.zip")
         get(web, file, tell=tell, say=order.say, patience=order.patience)
-    fresh = _unpack(order, record, archive, address)
+    fresh = _unpack(order, record, archive, shown(address))
     archive.unlink()
     return fresh
 
