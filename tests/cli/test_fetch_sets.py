@@ -526,6 +526,7 @@ def test_mimic_iii_and_splits_to_the_table(server, home, tmp_path):
     shown = text("fetch", "splits", "--from", f"{server.url}/splits.zip", env=home, cwd=tmp_path)
     assert "5 files" in shown
     assert [a.authorization for a in server.gets("splits.zip")] == [None]
+    assert server.gets("splits.zip")[0].agent.startswith("clh/")
     assert "mimiciii_full/mimiciii_full_splits.feather" in listed(tmp_path / "data/splits/raw")
     text("prepare", "mimic-iii", env=home, cwd=tmp_path)
     kept = ("encounter_id", "dataset", "split", "subject_id", "sex", "age", "setting")
@@ -613,6 +614,9 @@ def test_a_folder_is_checked_by_its_sums(server, three, home, tmp_path):
     raw = tmp_path / RAW
     assert {*FILES, "LICENSE.txt", ".fetched.json"} == listed(raw)
     assert server.asked == []
+    done = clh("fetch", "mimic-iii", "--from", copy, "--all", env=home, cwd=tmp_path)
+    assert b": 11 files, " in done.stdout
+    assert b"taken as they are" not in done.stderr
     # The folder itself can be looked at again.
     assert "all were there" in fetch(raw, tmp_path, home)
     (copy / FILES[2]).write_bytes(b"damaged")
@@ -621,6 +625,10 @@ def test_a_folder_is_checked_by_its_sums(server, three, home, tmp_path):
     (copy / FILES[2]).unlink()
     line = complaint("fetch", "mimic-iii", "--from", copy, env=home, cwd=tmp_path)
     assert f"no {FILES[2]}" in line
+    (copy / FILES[2]).write_bytes(server.content[FILES[2]])
+    (copy / "SHA256SUMS.txt").unlink()
+    done = clh("fetch", "mimic-iii", "--from", copy, env=home, cwd=tmp_path)
+    assert b"8 of 8 files taken as they are: no sum of theirs known" in done.stderr
     # What was whole before stays so.
     assert (raw / FILES[2]).read_bytes() == server.content[FILES[2]]
 

@@ -113,8 +113,9 @@ def _fetch_set(
     from clhcode.download.login import origin
     from clhcode.download.sets import Order, fetch_set, is_whole
     from clhcode.download.trouble import DownloadError
-    from clhcode.download.web import Web
+    from clhcode.download.web import AGENT, AT_PHYSIONET, Web
 
+    agent = agent or (AT_PHYSIONET if source.credentialed else AGENT)
     chosen = source.release(release)
     root, page = source.at(chosen)
     order = Order(source, chosen, raw(source.name), place(given) if given else root, everything)
@@ -129,9 +130,7 @@ def _fetch_set(
         with bar(order):
             outcome = fetch_set(order, web)
     except DownloadError as trouble:
-        raise advise(
-            trouble, source.name, page, login=login, agent=web.agent if web else "", told=told
-        ) from None
+        raise advise(trouble, source.name, page, login=login, agent=agent, told=told) from None
     except KeyboardInterrupt:
         from clhcode.download.advice import GO_ON
 

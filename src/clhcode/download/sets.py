@@ -311,7 +311,7 @@ def _from_path(order: Order, record: Record, path: Path) -> int:
     unknown = 0
     for at, place in places.items():
         sum_ = known.get(at.removeprefix(found.top))
-        unknown += sum_ is None
+        unknown += sum_ is None and place != sums_.NAME
         if at in todo:
             with (path / at).open("rb") as stream:
                 sum_ = copied(stream, order.folder / place, sum_, str(path / at))

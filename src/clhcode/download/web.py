@@ -19,7 +19,8 @@ from clhcode.errors import UserError
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
-AGENT = f"Wget/1.25.0 (compatible; clh/{__version__})"
+AGENT = f"clh/{__version__}"
+AT_PHYSIONET = f"Wget/1.25.0 (compatible; {AGENT})"
 """PhysioNet lets programs log in whose names begin with `Wget/` or `libwfdb/`, and no others."""
 HOPS = 10
 """Redirects before one gives up."""

@@ -5,7 +5,7 @@ from physionet_server import PASSWORD, USER, Fault, physionet
 
 from clhcode.download.login import Login, origin
 from clhcode.download.trouble import DownloadError, shown
-from clhcode.download.web import AGENT, Web
+from clhcode.download.web import AGENT, AT_PHYSIONET, Web
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def two():
 
 def web(server, **more):
     login = Login(USER, PASSWORD, "the test")
+    more.setdefault("agent", AT_PHYSIONET)
     return Web(login=login, told=origin(server.url), seconds=5, **more)
 
 
@@ -31,8 +32,9 @@ def asked(client, url):
 def test_they_are_sent_without_a_challenge(two):
     one, _ = two
     assert asked(web(one), f"{one.url}/files/a.gz") == (200, b"content")
-    assert [a.agent for a in one.asked] == [AGENT]
-    assert AGENT.startswith("Wget/")
+    assert [a.agent for a in one.asked] == [AT_PHYSIONET]
+    assert AT_PHYSIONET.startswith("Wget/")
+    assert AGENT.removeprefix("clh/") in AT_PHYSIONET
 
 
 def test_other_programs_are_refused_with_a_valid_password(two):
