@@ -280,7 +280,7 @@ def test_a_token_in_the_address_of_a_zip_is_not_written_down(server, home, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("fetch", "mimic"), "no data set `mimic`: known are mimic-iii, mimic-iv, "),
+        (("fetch", "mimic"), "no data set 'mimic': known are mimic-iii, mimic-iv, "),
         (("fetch", "--all"), "say which data set"),
         (("fetch", "mdace", "--codes", "/dev/null"), "only aci-bench takes codes"),
         (("fetch", "mdace", "--user-agent", "a\nb"), "--user-agent"),

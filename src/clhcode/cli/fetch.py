@@ -83,7 +83,7 @@ def fetch(
         show(plain=plain)
         return DONE
     if name not in NAMES:
-        raise UserError(f"no data set `{name}`: known are {', '.join(NAMES)}")
+        raise UserError(f"no data set '{name}': known are {', '.join(NAMES)}")
     if codes and name != "aci-bench":
         raise UserError("--codes: only aci-bench takes codes")
     if agent is not None and not (agent.isascii() and agent.isprintable() and agent.strip()):

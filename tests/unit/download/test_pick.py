@@ -1,7 +1,7 @@
 """Which files make a set, wherever in a tree or a zip it lies."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clhcode.download.pick import find, fits, placed
@@ -77,6 +77,7 @@ def test_other_folders_of_aci_bench_are_not_its_notes():
     assert sorted(placed(found, source).values()) == sorted(names)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "hosp", "x.y"]), max_size=4), st.data())
 def test_a_set_is_found_below_any_folder(folders, data):
     top = "".join(f"{folder}/" for folder in folders)

@@ -1,7 +1,7 @@
 """SHA256SUMS.txt."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clhcode.download.sums import is_inside, read_sums
@@ -41,6 +41,7 @@ def test_an_empty_one_is_refused():
         read_sums(b"\n", "x")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_what_is_inside_stays_inside(tmp_path_factory, path):
     if is_inside(path):
