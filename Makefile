@@ -6,10 +6,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo prepare-data test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
+.PHONY: help setup demo download-data prepare-data test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
 
 help:
 	@echo "make demo    install, then code the demonstration encounters"
+	@echo "make download-data fetch every data set; those of PhysioNet where there are credentials"
 	@echo "make prepare-data  prepare every data set that is fetched (data/NAME/raw)"
 	@echo "make test    install what the tests need, run them all"
 	@echo "make test-engines  llama.cpp and vLLM, each in its environment (minutes to install)"
@@ -36,6 +37,19 @@ hooks:
 
 demo: setup
 	$(BIN)/clh code --demo --format text
+
+# One that fails does not keep the others from coming; all that came is not asked for again.
+ICD10CM ?= 2026
+EVERY    = import sys; from clhcode.download.every import fetchable; \
+  print(*fetchable(lambda line: print(line, file=sys.stderr)))
+
+download-data: setup
+	@names=$$($(BIN)/python -c "$(EVERY)") || exit $$?; failed=; \
+	for name in $$names; do \
+	  echo "clh fetch $$name" >&2; $(BIN)/clh fetch $$name || failed="$$failed $$name"; done; \
+	echo "clh fetch icd10cm --release $(ICD10CM)" >&2; \
+	$(BIN)/clh fetch icd10cm --release $(ICD10CM) || failed="$$failed icd10cm"; \
+	test -z "$$failed" || { echo "not fetched:$$failed" >&2; exit 1; }
 
 # Each data set whose published files are there, and those of the sets that it lies over.
 prepare-data: setup

@@ -76,6 +76,15 @@ def test_a_download_goes_on_where_it_broke_off(server, tmp_path):
     assert any(asked == "bytes=100-" for _, asked in server.kind.asked)
 
 
+def test_a_mirror_is_named_by_its_address(server, tmp_path):
+    server.kind.files = {"icd10cm-table-index-2031.zip": zipped(tabular=SMALL)}
+    home = {**env(server, tmp_path), "CLH_ICD10CM_MIRROR": ""}
+    address = f"http://127.0.0.1:{server.server_port}"
+    ask = ("fetch", "icd10cm", "--from", address)
+    assert "tabular FY2031" in text(*ask, "--release", "2031", env=home)
+    assert "--release YEAR" in complaint(*ask, env=home)
+
+
 def test_what_the_server_does_not_have_is_said_with_the_page_to_look_at(server, tmp_path):
     line = complaint("fetch", "icd10cm", "--release", "2031", env=env(server, tmp_path))
     assert "404" in line

@@ -11,7 +11,7 @@ from clhcode import __version__
 from clhcode.errors import NobodyReadsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "fetch": ("fetch:fetch", "Get the official files of the classification."),
+    "fetch": ("fetch:fetch", "Get data sets and the classification from their sources."),
     "prepare": ("prepare:prepare", "Bring a data set into the one table."),
     "code": ("code:code", "Code notes: the four agents, end to end."),
     "analyse": ("agents:analyse", "Read notes for codeable conditions."),

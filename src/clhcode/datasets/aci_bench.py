@@ -63,6 +63,26 @@ def rows(raw: Raw) -> Iterator[Row]:
         left_out["coded encounters whose note is not there"] += strays
 
 
+def add_codes(path: Path, folder: Path) -> str:
+    """Puts a file of expert codes where `rows` finds it.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        UserError: It lacks a column, or holds no code.
+    """
+    rows = [(row["encounter_id"], row["code"]) for row in _read(path, "encounter_id", "code")]
+    if not rows:
+        raise UserError(f"{path}: no codes in it")
+    target = folder / GOLD
+    part = target.with_name(f"{GOLD}.part")
+    part.write_bytes(path.read_bytes())
+    part.replace(target)
+    encounters = len({encounter for encounter, _ in rows})
+    return f"{len(rows):,} expert codes of {encounters:,} encounters -> {target}"
+
+
 def _split(path: Path) -> str:
     """`train`, `valid`, `test1` ...; empty for files that hold no notes."""
     match = re.search(r"(train|valid|test\d*)$", path.stem)

@@ -1,0 +1,1 @@
+"""Getting published files: addresses, downloads that go on, checks, what is there."""
