@@ -222,10 +222,11 @@ def test_folders_below_are_asked_for_by_name(tmp_path):
     text(*asked, cwd=tmp_path)
     said = complaint(*asked[:4], cwd=tmp_path)
     assert said == (
-        "clh: data/splits/raw: no such folder (--splits names the splits of Edin et al.)"
+        "clh: data/splits/raw: no such folder"
+        " (`clh fetch splits` gets it, --splits names the splits of Edin et al.)"
     )
     shutil.move(tmp_path / "splits", tmp_path / "data/splits")
     shutil.copytree(tmp_path / "data/splits", tmp_path / "data/splits/raw")
     text(*asked[:4], cwd=tmp_path)
     said = complaint("prepare", "mimic-iv", "--from", "raw", cwd=tmp_path)
-    assert "data/mimic-iv-note/raw: no such folder (--mimic-iv-note names MIMIC-IV-Note)" in said
+    assert "data/mimic-iv-note/raw: no such folder (`clh fetch mimic-iv-note` gets it," in said

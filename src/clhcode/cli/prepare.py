@@ -113,12 +113,15 @@ def _sources(
 
     folder = source or raw(chosen.files)
     if source is None and chosen.name != "demo" and not folder.is_dir():
-        raise UserError(f"{folder}: no such folder (--from names the published files)")
+        raise UserError(
+            f"{folder}: no such folder (`clh fetch {chosen.files}` gets it, --from names another)"
+        )
     others = {need: given.get(need) or raw(need) for need in chosen.needs}
     for need, path in others.items():
         if not path.is_dir():
             told = _BELOW[need].removeprefix("Folder of ")
-            raise UserError(f"{path}: no such folder (--{need} names {told})")
+            get = "" if given.get(need) else f"`clh fetch {need}` gets it, "
+            raise UserError(f"{path}: no such folder ({get}--{need} names {told})")
     for name in chosen.also:
         if (path := given.get(name) or raw(name)).is_dir():
             others[name] = path
