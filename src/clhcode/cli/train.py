@@ -1,0 +1,413 @@
+"""`clh train`: fine-tunes an agent's model on the questions that it is asked in a run."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from clhcode.cli.options import Examples, ExamplesGroup, decorated
+from clhcode.errors import DONE, UserError
+from clhcode.policy import POLICIES
+from clhcode.tasks import AGENTS
+
+if TYPE_CHECKING:
+    from clhcode.train.examples import Example
+    from clhcode.train.plan import Plan
+
+_LATER = {"export": "clhcode.cli.train_export"}
+"""Subcommands with a file of their own."""
+_METHODS, _TUNES = ("sft", "grpo"), ("lora", "qlora", "full")
+
+
+class _TrainGroup(ExamplesGroup):
+    """Trains when it is called bare, so that its options are those of a run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *(n for n, m in _LATER.items() if find_spec(m))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _LATER and find_spec(_LATER[cmd_name]):
+            found = getattr(import_module(_LATER[cmd_name]), cmd_name)
+            return found if isinstance(found, click.Command) else None
+        return super().get_command(ctx, cmd_name)
+
+
+def _from_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Takes options from a TOML file; what the command line says goes first."""
+    if path is None:
+        return None
+    import tomllib
+
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path}: not TOML: {error}") from None
+    names = {
+        option.removeprefix("--").replace("-", "_"): parameter.name
+        for parameter in ctx.command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("--") and parameter.name not in ("config", "help")
+    }
+    for name in values:
+        if name.replace("-", "_") not in names:
+            raise UserError(f"{path}: no option `{name}`: `clh train --help` lists them")
+    given = {names[name.replace("-", "_")]: value for name, value in values.items()}
+    ctx.default_map = {**(ctx.default_map or {}), **given}
+    return path
+
+
+_what = decorated(
+    click.option("--agent", type=click.Choice(AGENTS), help="Whose questions."),
+    click.option(
+        "--data",
+        metavar="TABLE|DATASET|icd10cm",
+        help="A table with gold and splits, a prepared data set, or the classification (locate).",
+    ),
+    click.option(
+        "--choose",
+        type=click.Choice(("generate", "score")),
+        default="generate",
+        show_default=True,
+        help="What the model is to do in a run: write numbers, or have options rated.",
+    ),
+    click.option(
+        "--prompt",
+        "template",
+        default="context",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="The prompt, as `--prompt` of a run.",
+    ),
+    click.option("--train-split", default="train", show_default=True, help="What is learned from."),
+    click.option("--dev-split", default="dev", show_default=True, help="What is chosen by."),
+    click.option(
+        "--policy", type=click.Choice(tuple(POLICIES)), help="The data set's own otherwise."
+    ),
+    click.option(
+        "--setting", type=click.Choice(("inpatient", "outpatient")), help="Overrides the rows' own."
+    ),
+    click.option("--release", metavar="YEAR", help="Fiscal year of the classification."),
+    click.option(
+        "--top-k",
+        type=click.IntRange(1, 1_000),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Candidates of a condition.",
+    ),
+    click.option(
+        "--none-share",
+        type=click.FloatRange(0, 0.95),
+        default=0.2,
+        show_default=True,
+        help="Share of questions that no option answers (locate, verify).",
+    ),
+    click.option(
+        "--negatives",
+        type=click.IntRange(0, 50),
+        default=3,
+        show_default=True,
+        metavar="N",
+        help="Siblings put beside the candidates of locate.",
+    ),
+    click.option(
+        "--oracle-candidates",
+        is_flag=True,
+        help="Put gold among the candidates where search has missed it.",
+    ),
+    click.option("--limit", type=click.IntRange(1), metavar="N", help="Examples at most."),
+    click.option(
+        "--dev-limit",
+        type=click.IntRange(1),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="Dev questions at most.",
+    ),
+    click.option("--seed", default=1, show_default=True, help="Of orders, samples and weights."),
+)
+_how = decorated(
+    click.option(
+        "--method", type=click.Choice(_METHODS), default="sft", show_default=True, help="How."
+    ),
+    click.option("--model", metavar="MODEL", help="A folder, an earlier run, or a hub name."),
+    click.option(
+        "-o",
+        "--output",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the run; the same command goes on with it.",
+    ),
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        is_eager=True,
+        callback=_from_file,
+        help="These options from a TOML file; the command line goes first.",
+    ),
+    click.option(
+        "--tune",
+        type=click.Choice(_TUNES),
+        default="lora",
+        show_default=True,
+        help="An adapter, one over 4-bit weights (GPU), or all weights.",
+    ),
+    click.option("--rank", type=click.IntRange(1), default=16, show_default=True, help="Of LoRA."),
+    click.option("--alpha", type=click.IntRange(1), default=32, show_default=True, help="Of LoRA."),
+    click.option("--merge", is_flag=True, help="Write whole weights, the adapter merged in."),
+    click.option(
+        "--backend",
+        type=click.Choice(("auto", "trl", "unsloth")),
+        default="auto",
+        show_default=True,
+        help="auto: Unsloth on a GPU where it is installed, else plain TRL.",
+    ),
+    click.option(
+        "--epochs",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="Times through the examples.",
+    ),
+    click.option("--steps", type=click.IntRange(0), default=0, help="Steps, in place of epochs."),
+    click.option(
+        "--batch", type=click.IntRange(1), default=8, show_default=True, help="Rows a device."
+    ),
+    click.option(
+        "--accumulate",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Batches a step.",
+    ),
+    click.option("--lr", "rate", type=float, help="Learning rate; the method's usual otherwise."),
+    click.option(
+        "--warmup",
+        type=click.FloatRange(0, 1),
+        default=0.05,
+        show_default=True,
+        help="Share of steps in which the rate rises.",
+    ),
+    click.option(
+        "--length",
+        type=click.IntRange(64),
+        default=2_048,
+        show_default=True,
+        metavar="TOKENS",
+        help="Of an example; longer ones are asked in part, or left out and counted.",
+    ),
+    click.option("--packing", is_flag=True, help="Several examples in one row (sft)."),
+    click.option(
+        "--checkpointing/--no-checkpointing",
+        default=None,
+        help="Gradient checkpointing; on a GPU otherwise.",
+    ),
+    click.option(
+        "--every",
+        type=click.IntRange(0),
+        default=0,
+        help="Steps between measurements on dev; ten a run otherwise.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(0),
+        default=0,
+        help="Stop after so many measurements without a better one.",
+    ),
+    click.option(
+        "--report-to",
+        multiple=True,
+        metavar="NAME",
+        help="wandb, mlflow or tensorboard, by transformers' own hooks.",
+    ),
+    click.option("--threads", type=click.IntRange(0), default=0, help="Of the CPU."),
+)
+_grpo = decorated(
+    click.option(
+        "--generations",
+        type=click.IntRange(2),
+        default=8,
+        show_default=True,
+        help="grpo: answers to a question.",
+    ),
+    click.option(
+        "--temperature",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="grpo: of the rollouts.",
+    ),
+    click.option(
+        "--answer",
+        type=click.IntRange(0),
+        default=0,
+        metavar="TOKENS",
+        help="Of an answer at most; what a question may need otherwise.",
+    ),
+    click.option("--beta", type=click.FloatRange(0), default=0.0, help="grpo: weight of the KL."),
+    click.option(
+        "--f-beta",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="grpo, assign: below 1 a wrong code weighs more than a missed one.",
+    ),
+    click.option(
+        "--budget",
+        type=click.IntRange(0),
+        default=0,
+        metavar="TOKENS",
+        help="grpo: length that costs nothing; half of what a question may need otherwise.",
+    ),
+    click.option(
+        "--reward",
+        "weights",
+        multiple=True,
+        metavar="PART=WEIGHT",
+        help="grpo: answer=1, form=0.1 and brevity=0.1 otherwise.",
+    ),
+    click.option(
+        "--rollouts",
+        type=click.Choice(("auto", "transformers", "vllm")),
+        default="auto",
+        show_default=True,
+        help="grpo: what writes them; vLLM on a GPU.",
+    ),
+    click.option(
+        "--constrained", is_flag=True, help="grpo: rollouts under the form of the answer (vLLM)."
+    ),
+)
+
+
+@click.group(
+    cls=_TrainGroup,
+    invoke_without_command=True,
+    examples=(
+        "clh train --agent locate --data codiesp --model ORG/NAME -o runs/locate",
+        "clh train --method grpo --agent assign --data codiesp --model runs/assign -o runs/grpo",
+        "clh train --agent locate --data icd10cm --choose score --model ORG/NAME -o runs/score",
+        "clh train --config locate.toml",
+        "clh train examples --agent verify --data codiesp --limit 3",
+    ),
+)
+@_how
+@_what
+@_grpo
+@click.pass_context
+def train(
+    ctx: click.Context, /, *, folder: Path | None, config: Path | None, **options: Any
+) -> int:
+    """Fine-tune an agent's model on its own questions.
+
+    The questions, prompts and schemas are those of a run, and the folder runs at once:
+    `clh bench --model AGENT=FOLDER`. Killed, the same command goes on from the last
+    checkpoint. Needs the extra `train`. Research use only.
+    """
+    del config
+    if ctx.invoked_subcommand:
+        return DONE
+    for name in ("agent", "data", "model"):
+        if options[name] is None:
+            raise UserError(f"--{name} is missing (`clh train --help`)")
+    if folder is None:
+        raise UserError("-o is missing: the folder of the run (`clh train --help`)")
+    from clhcode.train.run import train as learn
+
+    learn(_plan(options), folder, _say)
+    return DONE
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    from clhcode.train.plan import Plan, weights_of
+
+    given = {**options, "report_to": tuple(options.get("report_to", ()))}
+    if "weights" in given:
+        given["weights"] = weights_of(given["weights"])
+    return Plan(**given)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@train.command(
+    "examples",
+    cls=Examples,
+    examples=(
+        "clh train examples --agent locate --data codiesp --limit 3",
+        "clh train examples --agent assign --data codiesp -o assign.jsonl",
+    ),
+)
+@_what
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write: .jsonl or .parquet; shown otherwise.",
+)
+def examples(output: Path | None, **options: Any) -> int:
+    """Show or write the examples that a run would learn from.
+
+    They quote the notes they were made of.
+    """
+    for name in ("agent", "data"):
+        if options[name] is None:
+            raise UserError(f"--{name} is missing (`clh train examples --help`)")
+    if output is not None and output.suffix not in (".jsonl", ".parquet"):
+        raise UserError(f"{output}: give a name that ends in .jsonl or .parquet")
+    from clhcode.train.lessons import counts, lessons
+
+    plan = _plan({"method": "sft", "model": "", **options})
+    found = lessons(plan, _say)
+    _say(f"{found.source} · {counts(found.train)} · dev: {counts(found.dev)}")
+    rows = [
+        _row(example, split, plan)
+        for split, part in (("train", found.train), ("dev", found.dev))
+        for example in part
+    ]
+    if output is not None:
+        _write(rows, output)
+        return DONE
+    for row in rows if sys.stdout.isatty() is False else rows[:20]:
+        click.echo(f"── {row['split']} {row['name']}\n{row['user']}\n→ {row['completion']}\n")
+    return DONE
+
+
+def _row(example: Example, split: str, plan: Plan) -> dict[str, Any]:
+    from clhcode.tasks import Choose
+    from clhcode.train.wording import line
+
+    task = example.task
+    way = "phrase" if plan.choose == "score" else "write"
+    said = line(example, plan.template, cast("Any", way))
+    choose = isinstance(task, Choose)
+    return {
+        "name": example.name,
+        "split": split,
+        "agent": task.agent,
+        "step": task.step if isinstance(task, Choose) else "extract",
+        "system": said.prompt.system,
+        "user": said.prompt.user,
+        "completion": said.completion,
+        "codes": [option.code for option in task.options] if isinstance(task, Choose) else [],
+        "right": list(getattr(example.answer, "numbers", ())) if choose else [],
+    }
+
+
+def _write(rows: list[dict[str, Any]], path: Path) -> None:
+    if path.suffix == ".jsonl":
+        import orjson
+
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        return
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.Table.from_pylist(rows), path)

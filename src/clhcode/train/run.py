@@ -1,0 +1,293 @@
+"""A training run, from its plan to a folder that `--model` takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clhcode.errors import StoppedError, UserError
+from clhcode.runtime.speak import fingerprint
+from clhcode.train.exam import Exam
+from clhcode.train.folder import CHECKPOINTS, last_checkpoint, opened, write
+from clhcode.train.plan import Plan, model_name
+
+if TYPE_CHECKING:
+    from clhcode.train.examples import Example
+    from clhcode.train.lessons import Lessons
+    from clhcode.train.voice import Piece, Voice
+    from clhcode.train.weights import Pupil
+    from clhcode.train.wording import Way
+
+PLOTS = "plots"
+
+
+def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Trains, or goes on where a run of the same plan was cut off.
+
+    Args:
+        plan: What to do.
+        folder: Where the model, its card, plots and checkpoints go.
+        say: Told each line for people; no line holds text of the data.
+
+    Returns:
+        The record of the run, as `train.json` keeps it.
+
+    Raises:
+        UserError: Something is missing, wrong, or too large for this machine.
+    """
+    from clhcode.train.weights import choose_backend, load
+
+    plan = replace(plan, model=model_name(plan.model))
+    backend = choose_backend(plan, say)
+    _quiet()
+    record = opened(folder, plan)
+    if record["done"]:
+        say(f"{folder} is finished: {record['steps']:,} steps, nothing to do")
+        return record
+    from transformers import set_seed
+
+    from clhcode.train.lessons import counts, lessons
+    from clhcode.train.voice import Voice
+
+    _threads(plan.threads)
+    set_seed(plan.seed)
+    found = lessons(plan, say)
+    with _told(plan):
+        pupil = load(plan, backend)
+        voice = Voice(pupil.tokenizer)
+        way = way_of(plan, voice)
+        kept, dropped = fitting(plan, found, voice, way, say)
+        exam = Exam(
+            kept.dev,
+            voice,
+            plan.template,
+            way,
+            plan.batch,
+            plan.answer,
+            none=plan.data != "icd10cm",
+        )
+        trainer = _trainer(plan, pupil, kept, exam, folder)
+        record |= {
+            "source": kept.source,
+            "train": counts(kept.train),
+            "dev_questions": counts(kept.dev),
+            "dropped": dropped,
+            "backend": pupil.backend,
+            "way": way,
+            "prompts": fingerprint({plan.agent: plan.template}),
+            "versions": _versions(),
+        }
+        say(f"{kept.source} · {record['train']} · dev: {record['dev_questions']}")
+        if plan.method == "grpo":
+            from clhcode.train.grpo import rollouts_of
+
+            record["rollouts"] = rollouts_of(plan)
+        if "before" not in record:
+            record["before"] = exam.sit(trainer.model)
+            _write(trainer, folder, record)
+        say(f"before: {_figures(record['before'])}")
+        _learn(trainer, plan, folder, say)
+    return _finish(trainer, plan, folder, record, say)
+
+
+def way_of(plan: Plan, voice: Voice) -> Way:
+    """How the model is to answer, as the runtime would ask it."""
+    if plan.choose == "generate":
+        return "write"
+    return "number" if voice.chat else "phrase"
+
+
+def fitting(
+    plan: Plan, found: Lessons, voice: Voice, way: Way, say: Callable[[str], None]
+) -> tuple[Lessons, int]:
+    """The examples that fit, and how many to learn from did not.
+
+    Notes that are too long are shown in part or by windows, as in a run with such a context.
+
+    Raises:
+        UserError: None is left.
+    """
+    train, dev = (
+        [e for one in part for e in _fitted(one, plan, voice, way)]
+        for part in (found.train, found.dev)
+    )
+    kept, measured = (
+        [e for e in part if len(_piece(e, plan, voice, way)) <= plan.length]
+        for part in (train, dev)
+    )
+    dropped = _lost(found.train, kept)
+    if dropped:
+        say(f"{dropped:,} examples are longer than {plan.length:,} tokens and left out (--length)")
+    if (lost := _lost(found.dev, measured)) > 0:
+        say(f"{lost:,} dev questions are longer than {plan.length:,} tokens and left out")
+    if not kept or not measured:
+        raise UserError(f"no example fits {plan.length:,} tokens: give a longer --length")
+    return replace(found, train=kept, dev=measured), dropped
+
+
+def _lost(before: list[Example], after: list[Example]) -> int:
+    """How many examples are gone with all their windows."""
+    left = {example.whole for example in after}
+    return sum(example.whole not in left for example in before)
+
+
+def _fitted(example: Example, plan: Plan, voice: Voice, way: Way) -> list[Example]:
+    from clhcode.train.wording import fitted
+
+    if way == "phrase":
+        return [example]
+    return fitted(example, plan.template, plan.length, voice.count)
+
+
+def _piece(example: Example, plan: Plan, voice: Voice, way: Way) -> Piece:
+    from clhcode.train.wording import line
+
+    return voice.piece(line(example, plan.template, way))
+
+
+def _trainer(plan: Plan, pupil: Pupil, kept: Lessons, exam: Exam, folder: Path) -> Any:
+    """The trainer of the method."""
+    from clhcode.train.watch import counted
+
+    checkpoints = folder / CHECKPOINTS
+    if plan.method == "grpo":
+        from clhcode.train import grpo
+
+        trainer = grpo.trainer(plan, pupil, kept.train, exam, checkpoints)
+    else:
+        from clhcode.train import sft
+
+        pieces = [_piece(example, plan, exam.voice, exam.way) for example in kept.train]
+        trainer = sft.trainer(plan, pupil, pieces, exam, checkpoints)
+    counted(trainer)
+    return trainer
+
+
+def _learn(trainer: Any, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
+    from transformers import EarlyStoppingCallback, PrinterCallback
+
+    from clhcode.train.watch import Teller
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Teller(say, folder / PLOTS, trainer.args.max_steps))
+    if plan.patience:
+        trainer.add_callback(EarlyStoppingCallback(plan.patience))
+    last = last_checkpoint(folder)
+    if last is not None:
+        say(f"going on from {last.name}")
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    except KeyboardInterrupt:
+        raise StoppedError("stopped; the same command goes on from the last checkpoint") from None
+
+
+def _finish(
+    trainer: Any, plan: Plan, folder: Path, record: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Saves the best weights with all that is needed to run them, and says what came of it."""
+    from clhcode.train.card import card
+    from clhcode.train.exam import DEV
+    from clhcode.train.watch import seen
+
+    state = trainer.state
+    logs = [log for log in state.log_history if DEV in log]
+    best = max(logs, key=lambda log: (log[DEV], -log["step"]))
+    record |= {
+        "done": True,
+        "steps": state.global_step,
+        "examples_seen": seen(trainer).examples,
+        "best_step": best["step"],
+        "best": {name: best[name] for name in record["before"]},
+    }
+    _save(trainer, plan, folder)
+    if trainer.is_world_process_zero():
+        (folder / "README.md").write_text(card(plan, record, folder.name), "utf-8")
+        write(folder, record)
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    say(f"best at step {best['step']:,}: {_figures(record['best'])} · {folder}")
+    return record
+
+
+def _save(trainer: Any, plan: Plan, folder: Path) -> None:
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if plan.merge and hasattr(model, "merge_and_unload"):
+        if trainer.is_world_process_zero():
+            model.merge_and_unload().save_pretrained(folder)
+    else:
+        trainer.save_model(str(folder))
+    if trainer.is_world_process_zero():
+        trainer.processing_class.save_pretrained(folder)
+        (folder / "training_args.bin").unlink(missing_ok=True)
+
+
+def _write(trainer: Any, folder: Path, record: dict[str, Any]) -> None:
+    if trainer.is_world_process_zero():
+        write(folder, record)
+
+
+def _figures(found: dict[str, float]) -> str:
+    return ", ".join(f"{name.removeprefix('eval_')} {value:.3f}" for name, value in found.items())
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    from clhcode import __version__
+
+    names = ("torch", "transformers", "trl", "peft")
+    return {"clhcode": __version__, **{name: version(name) for name in names}}
+
+
+def _threads(count: int) -> None:
+    import torch
+
+    if count:
+        torch.set_num_threads(count)
+
+
+def _quiet() -> None:
+    """Leaves what a run says to us: libraries' warnings are theirs, and their bars are many."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    datasets.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore")
+
+
+@contextmanager
+def _told(plan: Plan) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise UserError(memory_advice(plan)) from None
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory is short, of whatever device."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "allocate memory" in said
+
+
+def memory_advice(plan: Plan) -> str:
+    """What to change, the cheapest first."""
+    half = max(1, plan.batch // 2)
+    tries = [f"--batch {half} --accumulate {plan.accumulate * 2}"] if plan.batch > 1 else []
+    if not plan.checkpointing:
+        tries.append("--checkpointing")
+    tries.append(f"--length {plan.length // 2}")
+    if plan.tune != "qlora":
+        tries.append("--tune lora" if plan.tune == "full" else "--tune qlora (on a GPU)")
+    return f"out of memory at {plan.batch} x {plan.length:,} tokens: try {', or '.join(tries)}"
