@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clhcode.runtime.speak import most_tokens
-from clhcode.tasks import Choose, Chosen, Extract
+from clhcode.tasks import Choose, Chosen
 from clhcode.train.examples import Example
 from clhcode.train.rewards import reward
 from clhcode.train.voice import Voice, finish_of
@@ -40,10 +40,10 @@ class Exam:
         """The model's figures.
 
         Returns:
-            `eval_dev`: the share of exact answers; for `analyse` the mean reward, since no list of
-            conditions is ever exact; for rated options the share of questions whose likeliest
-            option is right, by the model alone. Beside it, where answers are written, the mean
-            `eval_reward` and the share of well-formed ones, `eval_form`.
+            `eval_dev`: the share of exact answers; for `analyse` and `assign` the mean reward,
+            since long lists are hardly ever exact; for rated options the share of questions whose
+            likeliest option is right, by the model alone. Beside it, where answers are written,
+            the mean `eval_reward` and the share of well-formed ones, `eval_form`.
         """
         import torch
 
@@ -68,7 +68,7 @@ class Exam:
             answers, forms = answers + found.answer, forms + found.form
             exact += found.answer == 1.0
         count = len(self.examples)
-        lists = isinstance(self.examples[0].task, Extract)
+        lists = self.examples[0].task.agent in ("analyse", "assign")
         return {
             DEV: (answers if lists else exact) / count,
             "eval_reward": answers / count,
