@@ -193,6 +193,7 @@ def test_another_configuration_is_refused_by_name(tiny_chat, demo_table, tmp_pat
         (("--length", 64), "no example fits 64 tokens: give a longer --length"),
         (("--tune", "qlora"), "--tune qlora holds weights in 4 bits, which needs a GPU"),
         (("--train-split", "test"), "has no split `test` here: there are dev (3), train (9)"),
+        (("--report-to", "mlflow"), "--report-to mlflow needs mlflow: pip install mlflow"),
         (("--model", "/nowhere/at/all"), "--model /nowhere/at/all: cannot be loaded"),
     ],
 )

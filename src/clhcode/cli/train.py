@@ -161,6 +161,9 @@ _how = decorated(
     ),
     click.option("--rank", type=click.IntRange(1), default=16, show_default=True, help="Of LoRA."),
     click.option("--alpha", type=click.IntRange(1), default=32, show_default=True, help="Of LoRA."),
+    click.option(
+        "--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Of LoRA."
+    ),
     click.option("--merge", is_flag=True, help="Write whole weights, the adapter merged in."),
     click.option(
         "--backend",
@@ -195,6 +198,14 @@ _how = decorated(
         show_default=True,
         help="Share of steps in which the rate rises.",
     ),
+    click.option("--weight-decay", type=click.FloatRange(0), default=0.0, help="Of all weights."),
+    click.option(
+        "--optimizer",
+        default="adamw_torch",
+        show_default=True,
+        metavar="NAME",
+        help="By transformers' name of it, as paged_adamw_8bit.",
+    ),
     click.option(
         "--length",
         type=click.IntRange(64),
@@ -223,9 +234,9 @@ _how = decorated(
     ),
     click.option(
         "--report-to",
+        type=click.Choice(("wandb", "mlflow", "tensorboard")),
         multiple=True,
-        metavar="NAME",
-        help="wandb, mlflow or tensorboard, by transformers' own hooks.",
+        help="Send figures there, by transformers' own hooks.",
     ),
     click.option("--threads", type=click.IntRange(0), default=0, help="Of the CPU."),
 )

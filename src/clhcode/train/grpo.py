@@ -67,9 +67,6 @@ def trainer(plan: Plan, pupil: Pupil, examples: Sequence[Example], exam: Exam, f
     from trl import GRPOConfig, GRPOTrainer
 
     voice = exam.voice
-    model = pupil.model
-    # A turn's end ends a completion, too, whatever the model's own settings say.
-    model.generation_config.eos_token_id = sorted(voice.stops)
     needed = max(most_tokens(example.task) for example in examples)
     vllm = rollouts_of(plan) == "vllm"
 
@@ -104,7 +101,7 @@ def trainer(plan: Plan, pupil: Pupil, examples: Sequence[Example], exam: Exam, f
         for number, example in enumerate(examples)
     ]
     return Trainer(
-        model=model,
+        model=pupil.model,
         args=config,
         processing_class=pupil.tokenizer,
         reward_funcs=rewards(plan, examples, voice),

@@ -40,6 +40,7 @@ class Plan:
         batch: Examples a step and device; of GRPO completions.
         length: Tokens of an example; what is longer is asked in part, or left out.
         every: Steps between two measurements on dev; 0 for ten of them a run.
+        optimizer: By transformers' name of it, as `paged_adamw_8bit`.
         patience: Measurements without a better one after which the run stops; 0 for never.
         weights: Of the rewards.
         answer: Tokens of a completion at most; 0 for what the questions can need.
@@ -67,6 +68,7 @@ class Plan:
     tune: Tune = "lora"
     rank: int = 16
     alpha: int = 32
+    dropout: float = 0.0
     merge: bool = False
     backend: Backend = "auto"
     epochs: float = 1.0
@@ -75,6 +77,8 @@ class Plan:
     accumulate: int = 1
     rate: float | None = None
     warmup: float = 0.05
+    weight_decay: float = 0.0
+    optimizer: str = "adamw_torch"
     length: int = 2_048
     packing: bool = False
     checkpointing: bool | None = None

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,14 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
     """
     from clhcode.train.weights import choose_backend, load
 
+    if os.environ.get("RANK", "0") != "0":
+        # Of several processes one speaks.
+        say = _nothing
     plan = replace(plan, model=model_name(plan.model))
     backend = choose_backend(plan, say)
+    for name in plan.report_to:
+        if find_spec(name) is None:
+            raise UserError(f"--report-to {name} needs {name}: pip install {name}")
     _quiet()
     record = opened(folder, plan)
     if record["done"]:
@@ -55,12 +62,15 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
     from clhcode.train.lessons import counts, lessons
     from clhcode.train.voice import Voice
 
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "tensorboard"))
     _threads(plan.threads)
     set_seed(plan.seed)
     found = lessons(plan, say)
     with _told(plan):
         pupil = load(plan, backend)
         voice = Voice(pupil.tokenizer)
+        # A turn's end ends an answer, whatever the model's own settings say.
+        pupil.model.generation_config.eos_token_id = sorted(voice.stops)
         way = way_of(plan, voice)
         kept, dropped = fitting(plan, found, voice, way, say)
         exam = Exam(
@@ -94,6 +104,10 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
         say(f"before: {_figures(record['before'])}")
         _learn(trainer, plan, folder, say)
     return _finish(trainer, plan, folder, record, say)
+
+
+def _nothing(_: str) -> None:
+    """What the other processes say."""
 
 
 def way_of(plan: Plan, voice: Voice) -> Way:

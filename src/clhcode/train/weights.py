@@ -111,7 +111,7 @@ def _by_transformers(plan: Plan, *, bf16: bool) -> Pupil:
         adapter = LoraConfig(
             r=plan.rank,
             lora_alpha=plan.alpha,
-            lora_dropout=0.0,
+            lora_dropout=plan.dropout,
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
@@ -148,7 +148,7 @@ def _by_unsloth(plan: Plan) -> Pupil:
             model,
             r=plan.rank,
             lora_alpha=plan.alpha,
-            lora_dropout=0.0,
+            lora_dropout=plan.dropout,
             use_gradient_checkpointing="unsloth",
             random_state=plan.seed,
         )
