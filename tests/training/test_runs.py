@@ -108,15 +108,30 @@ def test_sft_learns_and_grpo_goes_on_from_it(tiny_chat, tmp_path, capsys):
     assert any((before[name] != after[name]).any() for name in before)
 
 
-def test_a_base_model_learns_the_phrase_after_an_option(tiny_base, demo_table, tmp_path):
+@pytest.mark.parametrize("way", ["phrase", "number"])
+def test_scored_models_learn_what_is_rated(way, tiny_base, tiny_chat, demo_table, tmp_path):
+    """A base model the phrase after an option, a chat model the option's number."""
     run = tmp_path / "score"
-    options = ("--agent", "locate", "--data", demo_table, "--model", tiny_base, "-o", run)
+    model = tiny_base if way == "phrase" else tiny_chat
+    options = ("--agent", "locate", "--data", demo_table, "--model", model, "-o", run)
     train(*options, "--choose", "score", "--tune", "full", "--lr", "1e-3", "--batch", 8,
-          "--steps", 20, "--every", 10, "--dev-limit", 10, "--threads", 1)  # fmt: skip
+          "--steps", 4, "--every", 2, "--dev-limit", 4, "--limit", 40, *FAST)  # fmt: skip
     found = record(run)
-    assert found["way"] == "phrase"
+    assert found["way"] == way
     assert set(found["best"]) == {"eval_dev"}
     assert "--model locate=score --choose locate=score" in (run / "README.md").read_text("utf-8")
+
+
+def test_an_adapter_is_gone_on_with(tiny_chat, demo_table, tmp_path):
+    data = ("--agent", "verify", "--data", demo_table, "--limit", 4, "--dev-limit", 1)
+    few = ("--steps", 1, "--batch", 2, "--answer", 4)
+    train(*data, "--model", tiny_chat, "-o", tmp_path / "one", *few, "--rank", 4, *FAST)
+    more = ("--method", "grpo", "--generations", 2)
+    train(*data, "--model", tmp_path / "one", "-o", tmp_path / "two", *few, *more, *FAST)
+    adapter = json.loads((tmp_path / "two" / "adapter_config.json").read_text())
+    # Still one adapter, of the first one's shape, on the first model.
+    assert adapter["base_model_name_or_path"] == str(tiny_chat)
+    assert adapter["r"] == 4
 
 
 def test_the_classification_needs_no_notes(tiny_base, index_env, tmp_path, monkeypatch):

@@ -53,8 +53,8 @@ def trainer(plan: Plan, pupil: Pupil, pieces: Sequence[Piece], exam: Exam, folde
         dataset_kwargs={"skip_prepare_dataset": not plan.packing},
         completion_only_loss=False,
         shuffle_dataset=False,
-        # The patched head of this one knows no adapters on it, and saves little at these lengths.
-        loss_type="nll",
+        # Logits of what is learned alone: prompts are long, and vocabularies large.
+        loss_type="chunked_nll" if pupil.backend == "trl" else "nll",
     )
     return Trainer(
         model=pupil.model,

@@ -142,6 +142,7 @@ def _by_unsloth(plan: Plan) -> Pupil:
         max_seq_length=plan.length,
         load_in_4bit=plan.tune == "qlora",
         full_finetuning=plan.tune == "full",
+        **({"fast_inference": True, "max_lora_rank": plan.rank} if _rolls_out(plan) else {}),
     )
     if plan.tune != "full" and not hasattr(model, "peft_config"):
         model = FastLanguageModel.get_peft_model(
@@ -154,6 +155,13 @@ def _by_unsloth(plan: Plan) -> Pupil:
         )
     # Its own class may wrap a processor of pictures, too.
     return Pupil(model, _padded(getattr(tokenizer, "tokenizer", tokenizer)), None, "unsloth")
+
+
+def _rolls_out(plan: Plan) -> bool:
+    """Whether the model also writes completions by vLLM, which Unsloth then must load."""
+    from clhcode.train.grpo import rollouts_of
+
+    return plan.method == "grpo" and rollouts_of(plan) == "vllm"
 
 
 def _padded(tokenizer: Any) -> Any:
