@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from clhcode.runtime.speak import fingerprint
 from clhcode.train.exam import Exam
 from clhcode.train.folder import CHECKPOINTS, last_checkpoint, opened, write
 from clhcode.train.plan import Plan, model_name
+from clhcode.train.wording import fitted, line
 
 if TYPE_CHECKING:
     from clhcode.train.examples import Example
@@ -72,7 +73,8 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
         # A turn's end ends an answer, whatever the model's own settings say.
         pupil.model.generation_config.eos_token_id = sorted(voice.stops)
         way = way_of(plan, voice)
-        kept, dropped = fitting(plan, found, voice, way, say)
+        fits = fitting(plan, found, voice, way, say)
+        kept = fits.lessons
         exam = Exam(
             kept.dev,
             voice,
@@ -82,12 +84,12 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
             plan.answer,
             none=plan.data != "icd10cm",
         )
-        trainer = _trainer(plan, pupil, kept, exam, folder)
+        trainer = _trainer(plan, pupil, fits, exam, folder)
         record |= {
             "source": kept.source,
             "train": counts(kept.train),
             "dev_questions": counts(kept.dev),
-            "dropped": dropped,
+            "dropped": fits.dropped,
             "backend": pupil.backend,
             "way": way,
             "prompts": fingerprint({plan.agent: plan.template}),
@@ -117,10 +119,24 @@ def way_of(plan: Plan, voice: Voice) -> Way:
     return "number" if voice.chat else "phrase"
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The lessons that fit.
+
+    Attributes:
+        pieces: The examples to learn from, in tokens.
+        dropped: How many of them did not fit.
+    """
+
+    lessons: Lessons
+    pieces: list[Piece]
+    dropped: int
+
+
 def fitting(
     plan: Plan, found: Lessons, voice: Voice, way: Way, say: Callable[[str], None]
-) -> tuple[Lessons, int]:
-    """The examples that fit, and how many to learn from did not.
+) -> Fitting:
+    """The examples that fit the plan's length.
 
     Notes that are too long are shown in part or by windows, as in a run with such a context.
 
@@ -128,13 +144,15 @@ def fitting(
         UserError: None is left.
     """
     train, dev = (
-        [e for one in part for e in _fitted(one, plan, voice, way)]
+        [
+            (each, piece)
+            for one in part
+            for each in _fitted(one, plan, voice, way)
+            if len(piece := voice.piece(line(each, plan.template, way))) <= plan.length
+        ]
         for part in (found.train, found.dev)
     )
-    kept, measured = (
-        [e for e in part if len(_piece(e, plan, voice, way)) <= plan.length]
-        for part in (train, dev)
-    )
+    kept, measured = ([example for example, _ in part] for part in (train, dev))
     dropped = _lost(found.train, kept)
     if dropped:
         say(f"{dropped:,} examples are longer than {plan.length:,} tokens and left out (--length)")
@@ -142,7 +160,8 @@ def fitting(
         say(f"{lost:,} dev questions are longer than {plan.length:,} tokens and left out")
     if not kept or not measured:
         raise UserError(f"no example fits {plan.length:,} tokens: give a longer --length")
-    return replace(found, train=kept, dev=measured), dropped
+    lessons = replace(found, train=kept, dev=measured)
+    return Fitting(lessons, [piece for _, piece in train], dropped)
 
 
 def _lost(before: list[Example], after: list[Example]) -> int:
@@ -152,20 +171,12 @@ def _lost(before: list[Example], after: list[Example]) -> int:
 
 
 def _fitted(example: Example, plan: Plan, voice: Voice, way: Way) -> list[Example]:
-    from clhcode.train.wording import fitted
-
     if way == "phrase":
         return [example]
     return fitted(example, plan.template, plan.length, voice.count)
 
 
-def _piece(example: Example, plan: Plan, voice: Voice, way: Way) -> Piece:
-    from clhcode.train.wording import line
-
-    return voice.piece(line(example, plan.template, way))
-
-
-def _trainer(plan: Plan, pupil: Pupil, kept: Lessons, exam: Exam, folder: Path) -> Any:
+def _trainer(plan: Plan, pupil: Pupil, fits: Fitting, exam: Exam, folder: Path) -> Any:
     """The trainer of the method."""
     from clhcode.train.watch import counted
 
@@ -173,12 +184,11 @@ def _trainer(plan: Plan, pupil: Pupil, kept: Lessons, exam: Exam, folder: Path) 
     if plan.method == "grpo":
         from clhcode.train import grpo
 
-        trainer = grpo.trainer(plan, pupil, kept.train, exam, checkpoints)
+        trainer = grpo.trainer(plan, pupil, fits.lessons.train, exam, checkpoints)
     else:
         from clhcode.train import sft
 
-        pieces = [_piece(example, plan, exam.voice, exam.way) for example in kept.train]
-        trainer = sft.trainer(plan, pupil, pieces, exam, checkpoints)
+        trainer = sft.trainer(plan, pupil, fits.pieces, exam, checkpoints)
     counted(trainer)
     return trainer
 
