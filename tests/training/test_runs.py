@@ -158,7 +158,7 @@ def test_it_stops_early_when_nothing_gets_better(tiny_chat, demo_table, tmp_path
     assert record(run)["steps"] == 3
 
 
-def test_killed_it_goes_on_to_the_same_end(tiny_chat, demo_table, tmp_path):
+def test_killed_it_goes_on_to_the_same_end(tiny_chat, demo_table, tmp_path, capsys):
     def command(name):
         options = ("--agent", "locate", "--data", demo_table, "--model", tiny_chat)
         more = ("--steps", 12, "--every", 2, "--batch", 2, "--dev-limit", 1, "--limit", 10)
@@ -177,6 +177,14 @@ def test_killed_it_goes_on_to_the_same_end(tiny_chat, demo_table, tmp_path):
     reached = int(last_checkpoint(killed).name.rpartition("-")[2])
     assert reached < 12
     assert not (killed / "README.md").exists()
+    # With other examples it does not go on.
+    text = demo_table.read_text("utf-8")
+    demo_table.write_text(text.replace("hypertension", "hypertonia"), "utf-8")
+    try:
+        train(*command("killed")[1:], code=2)
+    finally:
+        demo_table.write_text(text, "utf-8")
+    assert "the examples are others than at its beginning" in capsys.readouterr().err
     # A checkpoint that the kill cut short is passed over.
     (killed / "checkpoints" / "checkpoint-99").mkdir()
     process = started(*command("killed"))

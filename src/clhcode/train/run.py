@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import warnings
@@ -53,6 +54,7 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
     for name in plan.report_to:
         if find_spec(name) is None:
             raise UserError(f"--report-to {name} needs {name}: pip install {name}")
+    rollouts = _rollouts(plan)
     _quiet()
     record = opened(folder, plan)
     if record["done"]:
@@ -85,7 +87,10 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
             none=plan.data != "icd10cm",
         )
         trainer = _trainer(plan, pupil, fits, exam, folder)
+        _same(record, fits, folder)
         record |= {
+            "examples": fits.fingerprint(),
+            "rollouts": rollouts,
             "source": kept.source,
             "train": counts(kept.train),
             "dev_questions": counts(kept.dev),
@@ -96,16 +101,27 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
             "versions": _versions(),
         }
         say(f"{kept.source} · {record['train']} · dev: {record['dev_questions']}")
-        if plan.method == "grpo":
-            from clhcode.train.grpo import rollouts_of
-
-            record["rollouts"] = rollouts_of(plan)
         if "before" not in record:
             record["before"] = exam.sit(trainer.model)
             _write(trainer, folder, record)
         say(f"before: {_figures(record['before'])}")
         _learn(trainer, plan, folder, say)
     return _finish(trainer, plan, folder, record, say)
+
+
+def _rollouts(plan: Plan) -> str | None:
+    """What writes the completions of a method that has any."""
+    if plan.method != "grpo":
+        return None
+    from clhcode.train.grpo import rollouts_of
+
+    return rollouts_of(plan)
+
+
+def _same(record: dict[str, Any], fits: Fitting, folder: Path) -> None:
+    """Refuses to go on with other examples than those that a run began with."""
+    if last_checkpoint(folder) and record.get("examples") != fits.fingerprint():
+        raise UserError(f"{folder}: the examples are others than at its beginning: name another")
 
 
 def _nothing(_: str) -> None:
@@ -131,6 +147,15 @@ class Fitting:
     lessons: Lessons
     pieces: list[Piece]
     dropped: int
+
+    def fingerprint(self) -> str:
+        """A short hash of what is learned, and of what is measured by."""
+        digest = hashlib.sha256()
+        for piece in self.pieces:
+            digest.update(repr((piece.read, piece.write)).encode())
+        for example in self.lessons.dev:
+            digest.update(repr((example.name, example.answer)).encode())
+        return digest.hexdigest()[:16]
 
 
 def fitting(
