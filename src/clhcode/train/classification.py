@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from clhcode.bench.making import DEV, HELD_OUT, bm25, made, part, paths, undivided
+from clhcode.bench.making import DEV, HELD_OUT, Titles, bm25, made, part, paths, undivided
 from clhcode.bench.questions import Question, ask
 from clhcode.errors import UserError
 from clhcode.icd.store import Store
 from clhcode.tasks import Choose, Chosen, Option
-from clhcode.train.examples import Example, shuffled
+from clhcode.train.examples import SPARE, Example, shuffled, siblings
 
 NAME = "icd10cm"
 """What `--data` calls the classification."""
@@ -68,15 +68,20 @@ def _made(
     # Wrong options are of the same categories as right ones, so that nothing else is read.
     titles = {n.code: n.title for n in undivided(store) if wanted(n.code[:3])}
     found = made(paths(store), titles, bm25, wanted, seed)
-    examples = [_example(q, number) for number, q in enumerate(islice(found, most), 1)]
+    examples = [_example(q, n, titles, store) for n, q in enumerate(islice(found, most), 1)]
     if not examples:
         raise _no_index()
     return [shuffled(example, seed) for example in examples]
 
 
-def _example(question: Question, number: int) -> Example:
+def _example(question: Question, number: int, titles: Titles, store: Store) -> Example:
     (task,) = next(ask(question))
-    return Example(f"{NAME}/{question.gold}#{number}", task, Chosen((question.right,)))
+    gold = store.node(question.gold)
+    taken = {option.code for option in question.options}
+    near = siblings(gold, store) if gold else []
+    spare = (Option(n.code, n.title) for n in near if n.code in titles and n.code not in taken)
+    name = f"{NAME}/{question.gold}#{number}"
+    return Example(name, task, Chosen((question.right,)), tuple(islice(spare, SPARE)))
 
 
 def _choose(phrase: str, pairs: tuple[tuple[str, str], ...]) -> Choose:

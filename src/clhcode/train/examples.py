@@ -41,6 +41,9 @@ Answered: TypeAlias = Extracted | Chosen
 PUT_IN = "gold"
 """The source of a candidate that retrieval did not find."""
 
+SPARE = 6
+"""Spare wrong options of a question, at most."""
+
 _SHUFFLED = ("entry", "code", "set")
 """Steps whose order means nothing; children stand in the order of the Tabular List."""
 _DECLINED = ("entry", "code")
@@ -72,11 +75,13 @@ class Example:
     Attributes:
         name: The encounter, and the question's number in it; behind a slash the window's.
         answer: Numbers in the order in which the agent had the options: best first.
+        spare: More wrong options, for where right ones are taken away.
     """
 
     name: str
     task: Task
     answer: Answered
+    spare: tuple[Option, ...] = ()
 
     @property
     def whole(self) -> str:
@@ -118,10 +123,12 @@ def _of_row(
             if isinstance(right, Extracted):
                 yield Example(name, task, _described(task, right, tools.finder))
             continue
-        entry = task.step == "entry"
-        asked = _beside(task, name, oracle, tools.store, recipe) if entry else task
+        asked: Choose = task
+        spare: tuple[Option, ...] = ()
+        if task.step == "entry":
+            asked, spare = _beside(task, name, oracle, tools.store, recipe)
         if isinstance(right := oracle.answer(asked), Chosen):
-            yield shuffled(Example(name, asked, right), recipe.seed)
+            yield shuffled(Example(name, asked, right, spare), recipe.seed)
 
 
 def _until(encounter: Encounter, tools: Tools, recipe: Recipe, oracle: Oracle) -> Talk[Encounter]:
@@ -196,8 +203,10 @@ def _described(task: Extract, right: Extracted, finder: Finder) -> Extracted:
     )
 
 
-def _beside(task: Choose, name: str, oracle: Oracle, store: Store, recipe: Recipe) -> Choose:
-    """The question with harder wrong options, and with gold where that is asked for."""
+def _beside(
+    task: Choose, name: str, oracle: Oracle, store: Store, recipe: Recipe
+) -> tuple[Choose, tuple[Option, ...]]:
+    """The question with harder wrong options, with gold where that is asked for; and spare ones."""
     gold = [node for code in oracle.codes(task.evidence) if (node := store.node(code))]
     right = oracle.answer(task)
     found = isinstance(right, Chosen) and bool(right.numbers)
@@ -206,18 +215,19 @@ def _beside(task: Choose, name: str, oracle: Oracle, store: Store, recipe: Recip
         more += gold
     anchors = [task.options[n - 1].code for n in right.numbers] if isinstance(right, Chosen) else []
     anchors = anchors or [node.code for node in more] or [task.options[0].code]
-    anchor = store.node(anchors[0])
-    if anchor is not None:
-        near = _near(anchor, store)
-        near = sorted(near, key=lambda node: stable(f"{recipe.seed}/{name}/{node.code}"))
+    wrong: list[Node] = []
+    if (anchor := store.node(anchors[0])) is not None:
+        near = siblings(anchor, store)
+        near = sorted(near, key=lambda node: stable(f"{recipe.seed}/near/{name}/{node.code}"))
         taken = {option.code for option in task.options}
         wrong = [n for n in near if n.code not in taken and not any(related(n, g) for g in gold)]
-        more += wrong[: recipe.negatives]
-    put = tuple(Option(node.code, node.title) for node in dict.fromkeys(more))
-    return replace(task, options=(*task.options, *put))
+    more += wrong[: recipe.negatives]
+    put = (Option(node.code, node.title) for node in dict.fromkeys(more))
+    spare = tuple(Option(node.code, node.title) for node in wrong[recipe.negatives :][:SPARE])
+    return replace(task, options=(*task.options, *put)), spare
 
 
-def _near(anchor: Node, store: Store) -> list[Node]:
+def siblings(anchor: Node, store: Store) -> list[Node]:
     """The siblings of a code; where it is a category or has none, its category's codes."""
     above = store.by_number(anchor.parent) if anchor.parent is not None else anchor
     near = [node for node in store.children(above) if node.id != anchor.id]
@@ -238,7 +248,8 @@ def shuffled(example: Example, seed: int) -> Example:
         return example
     order = sorted(
         range(len(task.options)),
-        key=lambda n: stable(f"{seed}/{example.name}/{task.options[n].code}"),
+        # Drawn apart from which siblings are put in, or what is right would come last.
+        key=lambda n: stable(f"{seed}/order/{example.name}/{task.options[n].code}"),
     )
     place = {old + 1: new for new, old in enumerate(order, 1)}
     return replace(
@@ -257,14 +268,15 @@ def balanced(examples: Sequence[Example], recipe: Recipe) -> list[Example]:
     """The examples with the set share of those that nothing on offer answers.
 
     Too many are left out, by a stable hash; where there are too few, others lose their right
-    options. Only questions for entries and for codes count, and are touched.
+    options, and questions for entries get spare wrong ones for them: how many options there are
+    must not tell. Only questions for entries and for codes count, and are touched.
     """
     if recipe.agent not in ("locate", "verify"):
         return list(examples)
     asked = [e for e in examples if isinstance(e.task, Choose) and e.task.step in _DECLINED]
     order = sorted(asked, key=lambda e: stable(f"{recipe.seed}/none/{e.name}"))
     none = [e for e in order if e.none]
-    some = [e for e in order if not e.none]
+    some = sorted((e for e in order if not e.none), key=_short_of_spare)
     share = recipe.none_share
     wanted = round(share / (1 - share) * len(some)) if share < 1 else len(none)
     gone = {e.name for e in none[max(wanted, 0) :]}
@@ -273,18 +285,28 @@ def balanced(examples: Sequence[Example], recipe: Recipe) -> list[Example]:
     for example in some:
         if len(bare) >= short:
             break
-        if (without := _declined(example)) is not None:
+        if (without := _declined(example, recipe.seed)) is not None:
             bare[example.name] = without
     return [bare.get(e.name, e) for e in examples if e.name not in gone]
 
 
-def _declined(example: Example) -> Example | None:
+def _short_of_spare(example: Example) -> bool:
+    """Whether right options of an entry could not be made up for."""
+    entry = isinstance(example.task, Choose) and example.task.step == "entry"
+    return entry and len(example.spare) < len(getattr(example.answer, "numbers", ()))
+
+
+def _declined(example: Example, seed: int) -> Example | None:
     """The example without its right options; None where no others are there."""
     task, answer = example.task, example.answer
     if not isinstance(task, Choose) or not isinstance(answer, Chosen):
         return None
-    left = tuple(o for n, o in enumerate(task.options, 1) if n not in answer.numbers)
-    return replace(example, task=replace(task, options=left), answer=Chosen(())) if left else None
+    left = [o for n, o in enumerate(task.options, 1) if n not in answer.numbers]
+    left += example.spare[: len(answer.numbers)]
+    if not left:
+        return None
+    bare = replace(example, task=replace(task, options=tuple(left)), answer=Chosen(()))
+    return shuffled(bare, seed)
 
 
 def share_of_none(examples: Sequence[Example]) -> float:

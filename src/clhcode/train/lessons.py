@@ -64,14 +64,18 @@ def lessons(plan: Plan, say: Callable[[str], None]) -> Lessons:
     if plan.choose == "score":
         found = _rated(found)
     if not found.train or not found.dev:
-        raise UserError(f"{plan.data}: no example for {plan.agent} in {_empty(plan, found)}")
+        raise UserError(f"{plan.data}: no example for {plan.agent} in {_empty(plan, found, place)}")
     return found
 
 
-def _empty(plan: Plan, found: Lessons) -> str:
-    split = plan.dev_split if found.train else plan.train_split
-    marks = " (its gold marks no evidence in the text)" if plan.agent == "analyse" else ""
-    return f"the split {split}{marks}"
+def _empty(plan: Plan, found: Lessons, place: Workplace) -> str:
+    """Where there is no example, and why."""
+    why = ""
+    if plan.agent == "analyse":
+        why = " (its gold marks no evidence in the text)"
+    elif plan.agent == "assign" and not place.tools.policy.enforce:
+        why = f" (the policy {place.tools.policy.name} asks it nothing: --policy guidelines)"
+    return f"the split {plan.dev_split if found.train else plan.train_split}{why}"
 
 
 def _of_classification(plan: Plan, place: Workplace) -> Lessons:

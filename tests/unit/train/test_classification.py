@@ -41,6 +41,7 @@ def test_questions_offer_nothing_of_dev_or_of_what_is_held_out(index):
     assert {part(code) for code in codes(train)} == {2, 3, 4, 5, 6, 7}
     assert {part(code) for code in codes(dev)} == {1}
     assert questions(index, 1, 20) == train[:20]
+    assert {part(o.code) for e in train for o in e.spare} == {2, 3, 4, 5, 6, 7}
     for example in (*train, *dev):
         (number,) = example.answer.numbers
         assert example.name.startswith(f"icd10cm/{example.task.options[number - 1].code}#")

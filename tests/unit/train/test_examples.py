@@ -155,6 +155,17 @@ def test_orders_are_stable_and_tell_nothing():
     assert max(first.values()) < 2 * 400 / 6
 
 
+def test_what_is_right_stands_anywhere_among_siblings(place, rows):
+    """With real siblings beside it; were both drawn by one hash, it would mostly be the last."""
+    found = of_rows(rows, place.tools, Recipe("locate"))
+    four = [e for e in found if len(e.task.options) == 4 and len(e.answer.numbers) == 1]
+    places = Counter(e.answer.numbers[0] for e in four)
+    assert len(four) > 100
+    # Four standard deviations of a fair draw.
+    allowed = 4 * (len(four) * 0.25 * 0.75) ** 0.5
+    assert all(abs(places[n] - len(four) / 4) < allowed for n in range(1, 5)), places
+
+
 def test_children_stay_in_the_order_of_the_tabular_list():
     for step in ("subdivision", "seventh"):
         example = choice(step=step)
@@ -173,6 +184,22 @@ def test_the_share_of_none_is_the_set_one(none, share):
         assert example.none or example.answer == Chosen((2,))
         if example.none and example.name.startswith("a"):
             assert "A02" not in {o.code for o in example.task.options}
+
+
+def test_how_many_options_there_are_does_not_tell(place, rows):
+    found = list(of_rows(rows, place.tools, Recipe("locate", none_share=0.6)))
+    before = {e.name: e for e in found}
+    after = balanced(found, Recipe("locate", none_share=0.6))
+    made_none = [e for e in after if e.none and not before[e.name].none]
+    assert len(made_none) > 50
+    same = sum(len(e.task.options) == len(before[e.name].task.options) for e in made_none)
+    assert same > 0.9 * len(made_none)
+    for example in made_none:
+        old = before[example.name]
+        right = {old.task.options[n - 1].code for n in old.answer.numbers}
+        codes = [option.code for option in example.task.options]
+        assert right.isdisjoint(codes)
+        assert len(set(codes)) == len(codes)
 
 
 def test_other_steps_keep_their_answers():
@@ -254,6 +281,11 @@ def test_a_wrong_table_is_told(tmp_path, change, agent, cause):
     path = faulty(tmp_path / "t.jsonl", change)
     with pytest.raises(UserError, match=cause):
         made(agent, path)
+
+
+def test_a_policy_that_asks_assign_nothing_is_told(demo_table):
+    with pytest.raises(UserError, match="the policy mentions asks it nothing: --policy guidelines"):
+        made("assign", demo_table, policy="mentions")
 
 
 def test_without_marks_the_other_agents_can_learn(tmp_path):
