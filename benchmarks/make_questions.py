@@ -19,35 +19,10 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from clhcode.bench.making import DEV, HELD_OUT, Search, Titles, made, part, paths, undivided
-from clhcode.bench.questions import OPTIONS
+from clhcode.bench.making import DEV, HELD_OUT, bm25, made, part, paths, undivided
 from clhcode.errors import UserError
 from clhcode.icd.sources import choose
 from clhcode.icd.store import Store, open_store
-
-
-def bm25(titles: Titles) -> Search:
-    """The lexical search of the questions."""
-    import bm25s
-
-    def tokens(texts: list[str]) -> object:
-        return bm25s.tokenize(texts, stopwords="en", show_progress=False)
-
-    codes = list(titles)
-    index = bm25s.BM25()
-    index.index(tokens([title.lower() for title in titles.values()]), show_progress=False)
-
-    def best(query: str) -> list[str]:
-        # Without jax, whose order of equals is another.
-        found, _ = index.retrieve(
-            tokens([query.lower()]),
-            k=min(OPTIONS, len(codes)),
-            show_progress=False,
-            backend_selection="numpy",
-        )
-        return [codes[at] for at in found[0]]
-
-    return best
 
 
 def categories(name: str, store: Store) -> Callable[[str], bool]:

@@ -25,7 +25,7 @@ from tests.engines.fixtures import (  # noqa: F401 - fixtures of every suite
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "tests/engines/" in str(item.path):
+        if "tests/engines/" in str(item.path) or "tests/training/" in str(item.path):
             item.add_marker(pytest.mark.engines)
         if item.get_closest_marker("engines"):
             # What the engines' own libraries warn of is theirs.

@@ -11,9 +11,10 @@ import hashlib
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from clhcode.bench.questions import OPTIONS, Question, ranked
+from clhcode.errors import UserError
 from clhcode.icd.codes import with_seventh
 from clhcode.icd.store import Node, Store, Term
 
@@ -104,6 +105,37 @@ def made(
         options = best(query)[:OPTIONS]
         if gold in options:
             yield Question(query, gold, ranked((code, titles[code]) for code in options))
+
+
+def bm25(titles: Titles) -> Search:
+    """The lexical search of the questions: BM25 over titles, without English stop words.
+
+    Raises:
+        UserError: The library for it is not installed.
+    """
+    try:
+        import bm25s
+    except ImportError:
+        raise UserError("questions of the classification need bm25s: pip install bm25s") from None
+
+    def tokens(texts: list[str]) -> Any:
+        return bm25s.tokenize(texts, stopwords="en", show_progress=False)
+
+    codes = list(titles)
+    index = bm25s.BM25()
+    index.index(tokens([title.lower() for title in titles.values()]), show_progress=False)
+
+    def best(query: str) -> list[str]:
+        # Without jax, whose order of equals is another.
+        found, _ = index.retrieve(
+            tokens([query.lower()]),
+            k=min(OPTIONS, len(codes)),
+            show_progress=False,
+            backend_selection="numpy",
+        )
+        return [codes[at] for at in found[0]]
+
+    return best
 
 
 def literal(query: str, title: str) -> bool:

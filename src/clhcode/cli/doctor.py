@@ -21,6 +21,7 @@ def doctor(*, release: str | None) -> None:
     """Say what is installed, what is there, and what is missing."""
     import platform
     from importlib.metadata import version
+    from importlib.util import find_spec
 
     from clhcode import __version__
     from clhcode.errors import UserError
@@ -41,7 +42,12 @@ def doctor(*, release: str | None) -> None:
     choice = choose_engine(None)
     say("engine", f"{choice.name} ({choice.reason})")
     found = probe()
-    here = {"llama.cpp": found.llamacpp, "vLLM": found.vllm, "a CUDA device": found.cuda}
+    here = {
+        "llama.cpp": found.llamacpp,
+        "vLLM": found.vllm,
+        "training (TRL)": find_spec("trl") is not None,
+        "a CUDA device": found.cuda,
+    }
     say("models", " · ".join(f"{'' if there else 'no '}{name}" for name, there in here.items()))
     say("data", str(sources.home()))
     for file in [*sources.fetched(), sources.packaged()]:

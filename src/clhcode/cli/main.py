@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "assign": ("agents:assign", "Make one sequenced set of codes for each encounter."),
     "bench": ("bench:bench", "Score a method on a data set, end to end."),
     "compare": ("compare:compare", "Compare results of bench, each with the first."),
+    "train": ("train:train", "Fine-tune an agent's model on its own questions."),
     "table": ("table:table", "Show the codes, candidates or dropped codes of a table, flat."),
     "lookup": ("lookup:lookup", "Walk the classification from a term or a code."),
     "edits": ("edits:edits", "Check a set of codes against the rules."),

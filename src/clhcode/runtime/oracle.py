@@ -39,6 +39,11 @@ class Oracle:
         )
         self._marked = any(truth.mentions for truth in self._truths)
 
+    @property
+    def marked(self) -> bool:
+        """Whether anybody marked where gold stands."""
+        return self._marked
+
     def answer(self, task: Task) -> Extracted | Chosen | None:
         """The answer; `None` where gold has none to give and another engine must be asked."""
         if task.agent not in self._agents:
@@ -64,7 +69,7 @@ class Oracle:
         header on the way down counts, and a code below a gold code of an older year. For an
         index entry the deepest such options are taken, so that a mere category does not win.
         """
-        gold = [truth.code for truth in self._truths if self._bears_on(truth, task)]
+        gold = self.codes(() if task.step == "set" else task.evidence)
         fits = [
             (len(option.code), number)
             for number, option in enumerate(task.options, 1)
@@ -78,15 +83,18 @@ class Oracle:
             return Chosen((max(fits, key=lambda fit: (fit[0], -fit[1]))[1],))
         return Chosen(tuple(number for _, number in fits))
 
-    def _bears_on(self, truth: Truth, task: Choose) -> bool:
-        if task.step == "set" or not truth.mentions or not task.evidence:
-            return task.step == "set" or not self._marked or not task.evidence
-        return any(
-            _meet(span, own)
-            for mention in truth.mentions
-            for span in mention
-            for own in task.evidence
-        )
+    def codes(self, evidence: Sequence[Span]) -> list[str]:
+        """The gold codes that some evidence speaks of; all of the encounter's without any.
+
+        All of them, too, where nobody marked where gold stands.
+        """
+        if not evidence or not self._marked:
+            return [truth.code for truth in self._truths]
+        return [
+            truth.code
+            for truth in self._truths
+            if any(_meet(span, own) for each in truth.mentions for span in each for own in evidence)
+        ]
 
 
 def _spans(mention: Sequence[dict[str, int]]) -> tuple[Span, ...]:

@@ -11,6 +11,8 @@ from clhcode.runtime.model import Prompt
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_ANSWER = "(the answer)"
+
 
 def spoken(prompt: Prompt, template: str | None, specials: tuple[str, str] = ("", "")) -> str:
     """The text that a model reads for a prompt.
@@ -46,6 +48,27 @@ def spoken(prompt: Prompt, template: str | None, specials: tuple[str, str] = (""
         except TemplateError as error:
             raise UserError(f"the model's chat template fails: {error}") from None
     return text + prompt.answer
+
+
+def ending(template: str, specials: tuple[str, str] = ("", "")) -> str:
+    """What a chat template writes after an answer; nothing where it does not tell.
+
+    Args:
+        template: The model's chat template.
+        specials: How the model writes the beginning and the end of a text.
+    """
+    from jinja2 import TemplateError
+
+    turns = [
+        {"role": "user", "content": "question"},
+        {"role": "assistant", "content": _ANSWER},
+    ]
+    values = {"bos_token": specials[0], "eos_token": specials[1], "add_generation_prompt": False}
+    try:
+        text: str = _compiled(template).render(messages=turns, **values)
+    except TemplateError:
+        return ""
+    return text.rpartition(_ANSWER)[2].rstrip() if _ANSWER in text else ""
 
 
 def messages(prompt: Prompt, *, merged: bool = False) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Training: examples from the oracle, SFT, GRPO, and what a run writes."""
