@@ -1,0 +1,263 @@
+"""Trains a small model of our own from the classification alone, on one core.
+
+    clh fetch icd10cm
+    python benchmarks/small_model.py OUT [--seed 0] [--steps 1500]
+
+Writes OUT/hf (a Hugging Face folder) and OUT/small.gguf, which
+`clh bench --questions FILE --model OUT/small.gguf --choose score` runs. The model is a llama of
+1.2 million parameters that learns P(phrase | option) in the very words in which `locate` rates
+options. Its examples are the paths of the Alphabetic Index and the inclusion terms, with the titles
+of their codes; no category that is held out or for development (`clhcode.bench.making.part`) is
+among them, nor in the vocabulary. Needs `pip install 'clhcode[train]' gguf`. Research use only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import string
+import time
+from pathlib import Path
+
+from clhcode.bench.making import DEV, HELD_OUT, part, paths
+from clhcode.icd.sources import choose
+from clhcode.icd.store import open_store
+from clhcode.runtime.text import RATED
+
+TOKENS, HIDDEN, INNER, LAYERS, HEADS, CONTEXT = 3_072, 128, 352, 4, 4, 512
+PAD, UNKNOWN, BEGIN, SEPARATOR = SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+PAIRS = 64
+"""Pairs a step."""
+
+
+def pairs(store):
+    """(title, phrase) of the training categories."""
+    found = {(store.node(code).title, path) for path, code in paths(store) if _training(code)}
+    for _, number, text in store.inclusions():
+        node = store.by_number(number)
+        if node.kind == "code" and _training(node.code):
+            found.add((node.title, text))
+    return sorted(found)
+
+
+def _training(code):
+    return part(code) not in (HELD_OUT, DEV)
+
+
+def vocabulary(texts):
+    """A tokenizer that takes no notice of case and accents, in transformers and in llama.cpp."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers.trainers import WordPieceTrainer
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    trainer = WordPieceTrainer(
+        vocab_size=TOKENS,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=list(string.printable.strip()),
+        show_progress=False,
+    )
+    # Every letter and digit within a word, too: what a note writes need not be in the index.
+    letters = f"a{string.ascii_lowercase}{string.digits}"
+    made.train_from_iterator([*texts, letters, *[RATED] * 100], trainer)
+    ids = [(token, made.token_to_id(token)) for token in (BEGIN, SEPARATOR)]
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A {SEPARATOR}", special_tokens=ids
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        bos_token=BEGIN,
+        cls_token=BEGIN,
+        sep_token=SEPARATOR,
+        eos_token=SEPARATOR,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        model_max_length=CONTEXT,
+    )
+
+
+def model(tokenizer, seed):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        intermediate_size=INNER,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=False,
+        dtype="float32",
+    )
+    return LlamaForCausalLM(config)
+
+
+class Swap:
+    """Puts another word for one that title and phrase share, so that copying is learned."""
+
+    def __init__(self, texts, share):
+        self.share = share
+        self.words = sorted({w for text in texts for w in re.findall(r"[a-z]{4,}", text.lower())})
+
+    def __call__(self, title, phrase, chance):
+        if chance.random() >= self.share:
+            return title, phrase
+        title, phrase = title.lower(), phrase.lower()
+        both = set(re.findall(r"[a-z]{4,}", title)) & set(re.findall(r"[a-z]{4,}", phrase))
+        for word in sorted(both):
+            if chance.random() < 0.5:
+                other = chance.choice(self.words)
+                title = re.sub(rf"\b{word}\b", other, title)
+                phrase = re.sub(rf"\b{word}\b", other, phrase)
+        return title, phrase
+
+
+def batches(found, tokenizer, swap, seed):
+    """Endless batches of pairs of like length, as (tokens, where the phrase begins) a pair."""
+    chance = random.Random(seed)
+    while True:
+        order = list(found)
+        chance.shuffle(order)
+        for at in range(0, len(order), PAIRS * 32):
+            texts = [swap(*pair, chance) for pair in order[at : at + PAIRS * 32]]
+            heads = tokenizer([RATED.format(text=title) for title, _ in texts])["input_ids"]
+            tails = tokenizer([p for _, p in texts], add_special_tokens=False)["input_ids"]
+            rows = [(head + tail, len(head)) for head, tail in zip(heads, tails, strict=True)]
+            rows.sort(key=lambda row: len(row[0]))
+            groups = [rows[n : n + PAIRS] for n in range(0, len(rows), PAIRS)]
+            chance.shuffle(groups)
+            yield from groups
+
+
+def losses(network, rows):
+    """Minus log P of each token of each phrase, and the pair each is of."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    longest = max(len(tokens) for tokens, _ in rows)
+    tokens = torch.tensor([row + [0] * (longest - len(row)) for row, _ in rows])
+    place = torch.arange(longest - 1)
+    begins = torch.tensor([begin for _, begin in rows])[:, None]
+    ends = torch.tensor([len(row) for row, _ in rows])[:, None]
+    wanted = (place >= begins - 1) & (place < ends - 1)
+    # Padding stands behind, where a causal model does not see it: no mask.
+    hidden = network.model(input_ids=tokens[:, :-1]).last_hidden_state
+    logits = network.lm_head(hidden[wanted])
+    each = cross_entropy(logits, tokens[:, 1:][wanted], reduction="none")
+    return each, wanted.nonzero()[:, 0]
+
+
+def optimizers_of(network, options):
+    """Muon for what turns hidden states, which needs half the steps, and Adam for the rest."""
+    import torch
+
+    turning = [p for name, p in network.named_parameters() if ".layers." in name and p.dim() == 2]
+    ids = {id(p) for p in turning}
+    rest = [p for p in network.parameters() if id(p) not in ids]
+    muon = torch.optim.Muon(
+        turning, lr=options.muon, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original"
+    )
+    adam = torch.optim.AdamW(
+        rest, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
+    for each in (muon, adam):
+        for group in each.param_groups:
+            group["full"] = group["lr"]
+    return muon, adam
+
+
+def train(network, found, tokenizer, options):
+    import torch
+
+    swap = Swap([text for pair in found for text in pair], options.swap)
+    optimizers = optimizers_of(network, options)
+    source = batches(found, tokenizer, swap, options.seed)
+    warm, began, read, mean = 50, time.perf_counter(), 0, None
+    for step in range(options.steps):
+        share = min(1.0, (step + 1) / warm) * (1 - step / options.steps)
+        for group in [g for each in optimizers for g in each.param_groups]:
+            group["lr"] = group["full"] * share
+        rows = next(source)
+        each, _ = losses(network, rows)
+        loss = each.mean()
+        network.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        read += sum(len(tokens) for tokens, _ in rows)
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        if (step + 1) % 100 == 0:
+            spent = time.perf_counter() - began
+            print(
+                f"{step + 1:>6} steps  {spent:>5.0f} s  {read / spent:>6.0f} tokens/s  {mean:.3f}",
+                flush=True,
+            )
+
+
+def rated(network, tokenizer, questions):
+    """Log P of the phrase given each option, a row a question."""
+    import torch
+
+    rows, out = [], []
+    for q in questions:
+        tail = tokenizer(q.query, add_special_tokens=False)["input_ids"]
+        for option in q.options:
+            head = tokenizer(RATED.format(text=option.text))["input_ids"]
+            rows.append((head + tail, len(head)))
+    with torch.inference_mode():
+        for at in range(0, len(rows), 64):
+            each, owner = losses(network, rows[at : at + 64])
+            total = torch.zeros(len(rows[at : at + 64])).index_add_(0, owner, -each)
+            out += total.tolist()
+    return [out[n : n + 8] for n in range(0, len(out), 8)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=1_500)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--muon", type=float, default=0.02)
+    parser.add_argument("--swap", type=float, default=0.3)
+    parser.add_argument("--dev", type=Path)
+    options = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    store, _ = open_store(choose())
+    found = pairs(store)
+    tokenizer = vocabulary([text for pair in found for text in pair])
+    network = model(tokenizer, options.seed)
+    size = sum(p.numel() for p in network.parameters())
+    print(f"{len(found):,} pairs, {size:,} parameters", flush=True)
+    train(network, found, tokenizer, options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    network.save_pretrained(options.out / "hf")
+    tokenizer.save_pretrained(options.out / "hf")
+    if options.dev:
+        from clhcode.bench.questions import read_questions
+
+        questions = read_questions(options.dev)
+        logs = rated(network.eval(), tokenizer, questions)
+        for weight in (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0):
+            right = 0
+            for q, row in zip(questions, logs, strict=True):
+                values = [v - weight * n for n, v in enumerate(row)]
+                right += values.index(max(values)) + 1 == q.right
+            print(f"  {weight:>4} {right / len(questions):.3f}")
+
+
+if __name__ == "__main__":
+    main()

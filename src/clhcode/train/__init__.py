@@ -1,0 +1,1 @@
+"""Training: examples from the pipeline itself, and what comes out of it."""
