@@ -24,11 +24,14 @@ from clhcode.bench.making import DEV, HELD_OUT, part, paths
 from clhcode.icd.sources import choose
 from clhcode.icd.store import open_store
 from clhcode.runtime.text import RATED
+from clhcode.train.export import export
 
 TOKENS, HIDDEN, INNER, LAYERS, HEADS, CONTEXT = 3_072, 128, 352, 4, 4, 512
 PAD, UNKNOWN, BEGIN, SEPARATOR = SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
-PAIRS = 64
+PAIRS = 32
 """Pairs a step."""
+LONGEST = 72
+"""Tokens of an example; the few longer ones cost more than they teach."""
 
 
 def pairs(store):
@@ -128,19 +131,20 @@ def batches(found, tokenizer, swap, seed):
     while True:
         order = list(found)
         chance.shuffle(order)
-        for at in range(0, len(order), PAIRS * 32):
-            texts = [swap(*pair, chance) for pair in order[at : at + PAIRS * 32]]
+        for at in range(0, len(order), PAIRS * 64):
+            texts = [swap(*pair, chance) for pair in order[at : at + PAIRS * 64]]
             heads = tokenizer([RATED.format(text=title) for title, _ in texts])["input_ids"]
             tails = tokenizer([p for _, p in texts], add_special_tokens=False)["input_ids"]
             rows = [(head + tail, len(head)) for head, tail in zip(heads, tails, strict=True)]
+            rows = [row for row in rows if len(row[0]) <= LONGEST]
             rows.sort(key=lambda row: len(row[0]))
             groups = [rows[n : n + PAIRS] for n in range(0, len(rows), PAIRS)]
             chance.shuffle(groups)
             yield from groups
 
 
-def losses(network, rows):
-    """Minus log P of each token of each phrase, and the pair each is of."""
+def loss_of(network, rows):
+    """Minus log P of the phrases' tokens, on the average."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -152,9 +156,7 @@ def losses(network, rows):
     wanted = (place >= begins - 1) & (place < ends - 1)
     # Padding stands behind, where a causal model does not see it: no mask.
     hidden = network.model(input_ids=tokens[:, :-1]).last_hidden_state
-    logits = network.lm_head(hidden[wanted])
-    each = cross_entropy(logits, tokens[:, 1:][wanted], reduction="none")
-    return each, wanted.nonzero()[:, 0]
+    return cross_entropy(network.lm_head(hidden[wanted]), tokens[:, 1:][wanted])
 
 
 def optimizers_of(network, options):
@@ -188,8 +190,7 @@ def train(network, found, tokenizer, options):
         for group in [g for each in optimizers for g in each.param_groups]:
             group["lr"] = group["full"] * share
         rows = next(source)
-        each, _ = losses(network, rows)
-        loss = each.mean()
+        loss = loss_of(network, rows)
         network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -205,24 +206,6 @@ def train(network, found, tokenizer, options):
             )
 
 
-def rated(network, tokenizer, questions):
-    """Log P of the phrase given each option, a row a question."""
-    import torch
-
-    rows, out = [], []
-    for q in questions:
-        tail = tokenizer(q.query, add_special_tokens=False)["input_ids"]
-        for option in q.options:
-            head = tokenizer(RATED.format(text=option.text))["input_ids"]
-            rows.append((head + tail, len(head)))
-    with torch.inference_mode():
-        for at in range(0, len(rows), 64):
-            each, owner = losses(network, rows[at : at + 64])
-            total = torch.zeros(len(rows[at : at + 64])).index_add_(0, owner, -each)
-            out += total.tolist()
-    return [out[n : n + 8] for n in range(0, len(out), 8)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -231,7 +214,6 @@ def main():
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--muon", type=float, default=0.02)
     parser.add_argument("--swap", type=float, default=0.3)
-    parser.add_argument("--dev", type=Path)
     options = parser.parse_args()
     import torch
 
@@ -246,17 +228,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(options.out / "hf")
     tokenizer.save_pretrained(options.out / "hf")
-    if options.dev:
-        from clhcode.bench.questions import read_questions
-
-        questions = read_questions(options.dev)
-        logs = rated(network.eval(), tokenizer, questions)
-        for weight in (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0):
-            right = 0
-            for q, row in zip(questions, logs, strict=True):
-                values = [v - weight * n for n, v in enumerate(row)]
-                right += values.index(max(values)) + 1 == q.right
-            print(f"  {weight:>4} {right / len(questions):.3f}")
+    export(options.out / "hf", options.out / "small.gguf", "q8_0")
 
 
 if __name__ == "__main__":

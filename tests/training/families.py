@@ -56,8 +56,11 @@ def bytewise(name):
     return made
 
 
-def sentencepiece():
-    """Gemma's kind: spaces as ▁, no words cut, bytes for what is unknown."""
+def sentencepiece(*, spaced=False):
+    """Gemma's kind: spaces as ▁, no words cut, bytes for what is unknown.
+
+    `spaced` puts a space before a text, as Llama 2 does.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from tokenizers.trainers import BpeTrainer
 
@@ -77,7 +80,9 @@ def sentencepiece():
             byte_fallback=True,
         )
     )
-    made.normalizer = normalizers.Replace(" ", "▁")
+    replaced = normalizers.Replace(" ", "▁")
+    first = normalizers.Sequence([normalizers.Prepend("▁"), replaced])
+    made.normalizer = first if spaced else replaced
     made.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
@@ -93,7 +98,7 @@ def _merges(tokenizer):
 
 def wordpiece():
     """BERT's kind: words in lower case, their longest pieces."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from tokenizers.trainers import WordPieceTrainer
 
     made = Tokenizer(models.WordPiece(unk_token="<unk>"))
@@ -104,6 +109,9 @@ def wordpiece():
         vocab_size=SIZE - 8, special_tokens=list(SPECIAL), show_progress=False
     )
     made.train_from_iterator(texts(), trainer)
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
     return made
 
 
@@ -179,6 +187,7 @@ def folder(path, name, tokenizer=None, *, chat=True, seed=0):
         tokenizer_object=made,
         bos_token="<s>",
         eos_token="</s>",
+        sep_token="</s>",
         pad_token="<pad>",
         unk_token="<unk>",
     )

@@ -207,17 +207,19 @@ def test_likelihoods_are_the_same(family, tasks, record_property):
     assert gap.max() < 1e-3
 
 
-def test_words_in_lower_case_are_the_same(tmp_path, tasks):
-    from training.families import HARD, folder, wordpiece
+@pytest.mark.parametrize("kind", ["wordpiece", "spaced"])
+def test_other_tokenizers_are_the_same(kind, tmp_path, tasks):
+    from training.families import HARD, folder, sentencepiece, wordpiece
 
     from clhcode.train.export import export
 
-    made = folder(tmp_path / "hf", "llama-tied", wordpiece(), chat=False)
+    tokens = wordpiece() if kind == "wordpiece" else sentencepiece(spaced=True)
+    made = folder(tmp_path / "hf", "llama-tied", tokens, chat=False)
     export(made, tmp_path / "full.gguf", "f32")
     tokenizer, _ = reference(made)
     model = opened(tmp_path / "full.gguf")
     for text in (*HARD, *(p.user for p in prompts(tasks))):
-        assert model._llama.tokens(text) == tokenizer(text)["input_ids"], text
+        assert model._llama.tokens(text, begin=True) == tokenizer(text)["input_ids"], text
     model.close()
 
 

@@ -233,9 +233,9 @@ def tensors(folder: Path, found: Shape) -> Iterator[Tensor]:
     from safetensors import SafetensorError, safe_open
 
     names = get_tensor_name_map(MODEL_ARCH[found.name.upper()], found.config["num_hidden_layers"])
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(folder.glob("model*.safetensors"))
     if not files:
-        raise UserError(f"{folder}: holds no .safetensors files: save the model in these")
+        raise UserError(f"{folder}: holds no model.safetensors: save the model in this format")
     for path in files:
         try:
             with safe_open(path, "pt") as file:

@@ -105,6 +105,8 @@ def vocabulary(tokenizer: Any, size: int, ends: tuple[int, ...] = ()) -> Vocabul
     if others := [number for number in ends if number != specials.get("eos")]:
         specials["eot"] = others[0]
     around = tokenizer("a")["input_ids"]
+    if family == "bert" and (around[0], around[-1]) != (specials.get("bos"), specials.get("sep")):
+        raise _unknown("a text does not stand between bos_token and sep_token")
     return Vocabulary(
         family,
         cut,
