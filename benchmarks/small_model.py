@@ -26,7 +26,7 @@ from clhcode.icd.store import open_store
 from clhcode.runtime.text import RATED
 from clhcode.train.export import export
 
-TOKENS, HIDDEN, INNER, LAYERS, HEADS, CONTEXT = 3_072, 128, 352, 4, 4, 512
+TOKENS, HIDDEN, INNER, LAYERS, HEADS, CONTEXT = 3_072, 128, 352, 4, 4, 2_048
 PAD, UNKNOWN, BEGIN, SEPARATOR = SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 PAIRS = 32
 """Pairs a step."""
