@@ -49,7 +49,7 @@ class Llama:
         Raises:
             UserError: llama-cpp-python is missing, or the file cannot be loaded.
         """
-        self._lib = lib = _library()
+        self._lib = lib = silenced()
         _check(path)
         params = lib.llama_model_default_params()
         params.n_gpu_layers = 999 if lib.llama_supports_gpu_offload() else 0
@@ -215,8 +215,12 @@ class Llama:
 
 
 @lru_cache(maxsize=1)
-def _library() -> Any:
-    """The C functions, silenced; loaded once a process."""
+def silenced() -> Any:
+    """The C functions, silenced; loaded once a process.
+
+    Raises:
+        UserError: llama-cpp-python is missing.
+    """
     try:
         from llama_cpp import llama_cpp as lib
     except ImportError:

@@ -1,1 +1,1 @@
-"""Training: examples from the oracle, SFT, GRPO, and what a run writes."""
+"""Training: examples from the oracle, SFT, GRPO, what a run writes, and its GGUF file."""
