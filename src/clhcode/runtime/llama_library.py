@@ -62,6 +62,10 @@ class Llama:
         self.sharing = not (
             lib.llama_model_is_recurrent(self._model) or lib.llama_model_is_hybrid(self._model)
         )
+        # llama.cpp reuses a cell that its one owner looks back at no more, though whoever comes to
+        # share the owner's beginning would: a second owner, who never asks, keeps it.
+        windowed = lib.llama_model_n_swa(self._model) > 0
+        self._shadow = SEQUENCES if windowed else 0
         self.template = self._own_template()
         self.specials = (
             self._piece(lib.llama_vocab_bos(self._vocab)),
@@ -110,7 +114,8 @@ class Llama:
         lib = self._lib
         params = lib.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = cells, BATCH, BATCH
-        params.n_seq_max, params.kv_unified, params.swa_full = SEQUENCES, True, True
+        params.n_seq_max = SEQUENCES + self._shadow
+        params.kv_unified, params.swa_full = True, True
         params.n_threads = params.n_threads_batch = self._threads()
         params.no_perf = True
         context = lib.llama_init_from_model(self._model, params)
@@ -120,7 +125,7 @@ class Llama:
             )
         self._context = context
         self._memory = lib.llama_get_memory(context)
-        self._batch = lib.llama_batch_init(BATCH, 0, SEQUENCES)
+        self._batch = lib.llama_batch_init(BATCH, 0, params.n_seq_max)
 
     def _threads(self) -> int:
         """Threads: all there are, or `OMP_NUM_THREADS`; one for what is done before they meet."""
@@ -132,9 +137,14 @@ class Llama:
         """Puts a token of some sequences into the next batch; `wanted` asks for what follows."""
         batch = self._batch
         batch.token[at], batch.pos[at], batch.logits[at] = token, position, wanted
-        batch.n_seq_id[at] = len(seqs)
-        for n, seq in enumerate(seqs):
-            batch.seq_id[at][n] = seq
+        owners = [owner for seq in seqs for owner in self._owners(seq)]
+        batch.n_seq_id[at] = len(owners)
+        for n, owner in enumerate(owners):
+            batch.seq_id[at][n] = owner
+
+    def _owners(self, seq: int) -> tuple[int, ...]:
+        """Who owns the tokens of a sequence: itself first, and its shadow."""
+        return (seq, seq + self._shadow) if self._shadow else (seq,)
 
     def run(self, size: int) -> bool:
         """Reads the first tokens of the batch; False where the cache has no room for them."""
@@ -146,11 +156,16 @@ class Llama:
 
     def copy(self, source: int, target: int, count: int) -> None:
         """Gives a sequence the first tokens of another; they are held once."""
-        self._lib.llama_memory_seq_cp(self._memory, source, target, 0, count)
+        for one, other in zip(self._owners(source), self._owners(target), strict=True):
+            self._lib.llama_memory_seq_cp(self._memory, one, other, 0, count)
 
     def forget(self, seq: int, begin: int = -1) -> bool:
         """Drops a sequence, or what of it stands from `begin`; False where that cannot be."""
-        return bool(self._lib.llama_memory_seq_rm(self._memory, seq, begin, -1))
+        done = [
+            bool(self._lib.llama_memory_seq_rm(self._memory, owner, begin, -1))
+            for owner in self._owners(seq)
+        ]
+        return all(done)
 
     def ends(self, token: int) -> bool:
         """Whether a token ends an answer."""
