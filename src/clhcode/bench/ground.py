@@ -55,6 +55,7 @@ class Asked:
         conversion: The official table of codes that came in the place of others.
         gem: The GEM, a file or its folder.
         like: The mapping of a result that is scored again.
+        learned: Splits that a model was trained on, as `codiesp/train`.
         allow_overlap: Whether to score what was learned from.
     """
 
@@ -73,6 +74,7 @@ class Asked:
     conversion: Path | None = None
     gem: Path | None = None
     like: str | None = None
+    learned: tuple[str, ...] = ()
     allow_overlap: bool = False
 
     @property
@@ -106,7 +108,9 @@ def ground(asked: Asked, rows: Iterable[Row], place: Workplace) -> Ground:
     scored, train = chosen_split(rows, name, asked.split, learn=asked.baseline is not None)
     scored = scored[: asked.first]
     what = f"{asked.dataset.name}, {asked.split}"
-    found = overlap(train, scored) if asked.learns else None
+    found = None
+    if asked.learns or asked.learned:
+        found = overlap(train if asked.learns else (), scored, asked.learned)
     if found and not asked.allow_overlap:
         refuse(found, what)
     if asked.unit == "note":

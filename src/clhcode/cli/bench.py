@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clhcode.bench.ground import Asked, Ground
     from clhcode.bench.result import Result
     from clhcode.pipeline import Workplace
+    from clhcode.runtime.pick import Setup
 
 _protocol = decorated(
     click.option("--dataset", metavar="NAME", help="What `clh prepare` made."),
@@ -185,6 +186,7 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
     from clhcode.datasets.registry import dataset, own
     from clhcode.pipeline import Retrieval, open_workplace
     from clhcode.runtime.setup import setup_of
+    from clhcode.train.folder import learned_from
 
     name, data = options["dataset"], options["data"]
     if name is None and data is None:
@@ -211,6 +213,7 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
         conversion=options["conversion"],
         gem=options["gem"],
         like=options.get("like"),
+        learned=tuple(sorted({p for m in _models(setup) for p in learned_from(m)})),
         allow_overlap=options["allow_overlap"],
     )
     rows = _rows(chosen.table, data)
@@ -222,6 +225,10 @@ def _ground(output: Path | None = None, **options: Any) -> tuple[Asked, Ground, 
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return asked, ground(asked, rows, place), place
+
+
+def _models(setup: Setup) -> set[str]:
+    return {choice.model for choice in setup.choices.values() if choice.model}
 
 
 def _rows(table: str, data: Path | None) -> Any:

@@ -97,6 +97,11 @@ learning = decorated(
         is_flag=True,
         help="Put gold among the candidates where search has missed it.",
     ),
+    click.option(
+        "--allow-overlap",
+        is_flag=True,
+        help="Learn from stays or patients that are chosen by, too.",
+    ),
     click.option("--limit", type=click.IntRange(1), metavar="N", help="Examples at most."),
     click.option(
         "--dev-limit",

@@ -101,7 +101,7 @@ def overlap(train: Iterable[Row], scored: Iterable[Row], splits: Iterable[str] =
             kind = "encounters"
         elif not subjects.isdisjoint(_subject(one)):
             kind = "subjects"
-        elif _home(one) in gone or any(p in gone or not (sure and exact[p]) for p in told):
+        elif home(one) in gone or any(p in gone or not (sure and exact[p]) for p in told):
             kind = "flagged"
         else:
             continue
@@ -177,14 +177,15 @@ def _numbered(one: Encounter) -> bool:
     return bool(known and known.corpus)
 
 
-def _home(one: Encounter) -> str:
+def home(one: Encounter) -> str:
+    """Where a row stands: `DATASET/SPLIT`."""
     return f"{one.dataset or ''}/{one.split or ''}"
 
 
 def _homes(one: Encounter) -> Iterator[str]:
     """Where a row stands, as flags name it: by data set and split, and by corpus."""
     if one.dataset:
-        yield _home(one)
+        yield home(one)
         yield _corpus(one.dataset)
 
 

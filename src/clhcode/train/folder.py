@@ -41,6 +41,27 @@ def opened(folder: Path, plan: Plan) -> dict[str, Any]:
     return found
 
 
+def learned_from(model: str) -> tuple[str, ...]:
+    """The splits that a model was made from, as `codiesp/train`.
+
+    Args:
+        model: As `--model` has it: a run's folder, or a file in it; nothing is known of others.
+
+    Raises:
+        UserError: The record of the run is damaged.
+    """
+    path = Path(model)
+    record = (path if path.is_dir() else path.parent) / RECORD
+    if not path.exists() or not record.is_file():
+        return ()
+    try:
+        found = json.loads(record.read_text("utf-8"))
+        before = learned_from(found["plan"]["model"])
+        return tuple(sorted({*before, *map(str, found.get("learned_from", ()))}))
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{record}: damaged, so it is not known what it learned from") from None
+
+
 def write(folder: Path, record: Mapping[str, Any]) -> None:
     """Writes the record, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)

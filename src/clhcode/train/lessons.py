@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from clhcode.bench.protocol import chosen_split
+from clhcode.datasets.overlap import home, overlap, refuse
 from clhcode.datasets.registry import DATASETS, own, prepared
 from clhcode.errors import UserError
 from clhcode.icd.guidelines import open_guidelines
@@ -28,11 +29,14 @@ class Lessons:
 
     Attributes:
         source: What they were made of, in words.
+        places: Splits that they were made of, as `codiesp/train`; figures over them would be
+            of memory.
     """
 
     train: list[Example]
     dev: list[Example]
     source: str
+    places: tuple[str, ...] = ()
 
 
 def lessons(plan: Plan, say: Callable[[str], None]) -> Lessons:
@@ -95,7 +99,11 @@ def _of_table(
         raise UserError(f"--train-split and --dev-split are both {plan.train_split}")
     train_rows = _rows(path, name, plan.train_split)
     dev_rows = _rows(path, name, plan.dev_split)
-    refuse_overlap(train_rows, dev_rows, str(path))
+    found = overlap(train_rows, dev_rows)
+    if not plan.allow_overlap:
+        refuse(found, f"{path}, {plan.dev_split}")
+    elif found:
+        say(f"overlap allowed: {found.describe()}")
     # As `open_workplace` has it where a language model is asked.
     guidelines = open_guidelines(place.sources.guidelines, say)
     tools = replace(place.tools, guidelines=guidelines)
@@ -105,7 +113,14 @@ def _of_table(
         limited(dev, plan.dev_limit, plan.seed),
         f"{name or path.name}: {len(train_rows):,} encounters of {plan.train_split}, dev"
         f" {len(dev_rows):,} of {plan.dev_split}; {place.sources.describe()}",
+        _places(train_rows, dev_rows),
     )
+
+
+def _places(*parts: Iterable[Row]) -> tuple[str, ...]:
+    """The splits that rows stand in, of data sets that have a name."""
+    every = (row.encounter for rows in parts for row in rows)
+    return tuple(sorted({home(one) for one in every if one.dataset}))
 
 
 def _rows(path: Path, name: str | None, split: str) -> list[Row]:
@@ -117,26 +132,12 @@ def _rows(path: Path, name: str | None, split: str) -> list[Row]:
     return chosen_split(found, name, split)[0]
 
 
-def refuse_overlap(train: Iterable[Row], dev: Iterable[Row], where: str) -> None:
-    """Refuses encounters that are learned from and chosen by.
-
-    Raises:
-        UserError: There is one.
-    """
-    there = {row.encounter.encounter_id for row in train}
-    both = sorted({row.encounter.encounter_id for row in dev} & there)
-    if both:
-        raise UserError(
-            f"{where}: {len(both):,} encounters stand in train and in dev, as {both[0]}"
-        )
-
-
 def _rated(found: Lessons) -> Lessons:
     """Those questions alone whose options are rated."""
     from clhcode.train.wording import is_rated
 
     train, dev = ([e for e in part if is_rated(e.task)] for part in (found.train, found.dev))
-    return Lessons(train, dev, found.source)
+    return replace(found, train=train, dev=dev)
 
 
 def counts(examples: Sequence[Example]) -> str:

@@ -63,6 +63,7 @@ class Plan:
     none_share: float = 0.2
     negatives: int = 3
     oracle_candidates: bool = False
+    allow_overlap: bool = False
     limit: int | None = None
     dev_limit: int = 200
     tune: Tune = "lora"

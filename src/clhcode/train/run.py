@@ -92,6 +92,7 @@ def train(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, Any
             "examples": fits.fingerprint(),
             "rollouts": rollouts,
             "source": kept.source,
+            "learned_from": list(kept.places),
             "train": counts(kept.train),
             "dev_questions": counts(kept.dev),
             "dropped": fits.dropped,
