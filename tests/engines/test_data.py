@@ -1,6 +1,7 @@
 """From published files to a figure of a model in llama.cpp: what the rules do in `tests/cli`."""
 
 import json
+import shutil
 
 import mimic_files as made
 import pytest
@@ -10,7 +11,7 @@ pytest.importorskip("llama_cpp")
 from mimic_files import DIAGNOSES_10, PROCEDURES_10
 from noteevents import write
 
-from tests.cli.run import text
+from tests.cli.run import complaint, text
 from tests.conftest import shared
 
 
@@ -45,3 +46,15 @@ def test_mimic_iv_with_a_model(gguf, tmp_path):
     text("prepare", "mimic-iv", *where, cwd=tmp_path)
     found = scored(tmp_path, "mimic-iv", gguf)
     assert found["protocol"]["setting"] is None
+    # A model that says what it was trained on is not scored on it.
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(gguf, run / "model.gguf")
+    record = {"plan": {"model": "ORG/NAME"}, "learned_from": ["mimic-iv/test"]}
+    (run / "train.json").write_text(json.dumps(record))
+    asked = ("bench", "--dataset", "mimic-iv", "--model", "locate=run", "--limit", "2", "--json")
+    assert "2 of 2 scored encounters meet the training rows (2 by a flag)" in complaint(
+        *asked, cwd=tmp_path
+    )
+    allowed = json.loads(text(*asked, "--allow-overlap", cwd=tmp_path))
+    assert allowed["overlap"]["flagged"] == 2
