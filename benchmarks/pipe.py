@@ -101,6 +101,8 @@ def killed(model, engine, env, mark):
     time.sleep(5 if engine != "vllm" else 60)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    child.stdin.close()
+    child.stdout.close()
     until = time.monotonic() + 40
     while (left := ours(mark)) and time.monotonic() < until:
         time.sleep(0.5)

@@ -212,7 +212,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=2_400)
+    parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--muon", type=float, default=0.02)
     parser.add_argument("--swap", type=float, default=0.15)

@@ -96,7 +96,7 @@ def test_numbers_are_rated_as_whole_texts_would_be(vllm_model):
     text = spoken(prompt(_one_of(task)), vllm_model._template, ("<s>", "</s>")) + CHOICE
     ids = vllm_model._tokenizer.encode(text, add_special_tokens=False)
     for number, log in enumerate(reply.scores, 1):
-        rest = vllm_model._tokenizer.encode(f"{text} {number}}}", add_special_tokens=False)
+        rest = vllm_model._tokenizer.encode(f"{text}{number}}}", add_special_tokens=False)
         assert rest[: len(ids)] == ids
         from vllm import SamplingParams
 

@@ -31,7 +31,7 @@ PLAIN = ("f32", "f16", "bf16", "q8_0")
 PACKED = ("q2_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "q6_k")
 """What llama.cpp makes of a file of the above."""
 QUANTS = (*PLAIN, *PACKED)
-_MISSING = "{} is not installed: pip install 'clhcode[train]' gguf"
+_MISSING = "{} is not installed: pip install 'clhcode[train]'"
 
 
 def export(folder: Path, out: Path, quant: str = "f16", converter: Path | None = None) -> None:
