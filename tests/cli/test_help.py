@@ -44,10 +44,18 @@ def test_help_ends_with_examples_that_are_of_the_command(name):
     assert all(f"clh {name}" in line for line in examples if line.strip())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def every():
+    """Every command, and behind a group those in it."""
+    for name in COMMANDS:
+        yield name
+        if isinstance(command(name), click.Group):
+            yield from (f"{name} {each}" for each in command(name).commands)
+
+
+@pytest.mark.parametrize("name", every())
 def test_the_documents_hold_the_help_as_it_is(name):
     documented = DOCS.read_text().split(f"## clh {name}\n")[1].split("\n## ")[0]
-    page = text(name, "--help", env={"COLUMNS": "80"})
+    page = text(*name.split(), "--help", env={"COLUMNS": "80"})
     assert documented.strip().removeprefix("```\n").removesuffix("\n```") == page.strip()
 
 

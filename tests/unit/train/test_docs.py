@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-OTHERS = {"--extra", "--dry-run", "--nproc_per_node", "--tensor-parallel-size", "--gguf"}
-"""Options of other programs, and of `clh train export`, whose help is its own."""
+OTHERS = {"--extra", "--dry-run", "--nproc_per_node", "--tensor-parallel-size", "--categories"}
+"""Options of other programs."""
 
 
 @pytest.mark.parametrize("page", ["training", "gpu", "from-the-reference"])
