@@ -52,7 +52,7 @@ def every():
             yield from (f"{name} {each}" for each in command(name).commands)
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", list(every()))
 def test_the_documents_hold_the_help_as_it_is(name):
     documented = DOCS.read_text().split(f"## clh {name}\n")[1].split("\n## ")[0]
     page = text(*name.split(), "--help", env={"COLUMNS": "80"})
