@@ -52,14 +52,17 @@ def main():
     parser.add_argument("--sft-steps", type=int, default=400)
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sft-lr", type=float, default=1e-5)
+    parser.add_argument("--lr", type=float, default=1e-6)
     args = parser.parse_args()
     print("| run | dev before | dev best | held-out, greedy | shuffled | faults |")
     print("|---|---|---|---|---|---|", flush=True)
     sft = args.out / "sft"
-    row("SFT", train(args.model, sft, "sft", args.sft_steps, 1, "--batch", 16), sft, args.questions)
+    more = ("--batch", 16, "--lr", args.sft_lr)
+    row("SFT", train(args.model, sft, "sft", args.sft_steps, 1, *more), sft, args.questions)
     for seed in range(1, args.seeds + 1):
         run = args.out / f"grpo-{seed}"
-        more = ("--batch", 16, "--generations", 8)
+        more = ("--batch", 16, "--generations", 8, "--lr", args.lr)
         record = train(sft, run, "grpo", args.steps, seed, *more)
         row(f"GRPO, seed {seed}", record, run, args.questions)
 
