@@ -37,7 +37,6 @@ class Llama:
         template: The chat template in the file, if any.
         specials: How it writes the beginning and the end of a text.
         sharing: Whether sequences can share tokens; recurrent models cannot.
-        identity: A short hash of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +70,6 @@ class Llama:
             self._piece(lib.llama_vocab_bos(self._vocab)),
             self._piece(lib.llama_vocab_eos(self._vocab)),
         )
-        self.identity = _identity(path)
         self._grammars: dict[str, int] = {}
         self._context: Any = None
 
@@ -259,16 +257,3 @@ def _check(path: Path) -> None:
         raise UserError(f"{path}: {error.strerror}") from None
     if magic != b"GGUF":
         raise UserError(f"{path}: not a GGUF file")
-
-
-def _identity(path: Path) -> str:
-    """A short hash of a file by its size, beginning and end: weights are too long to read whole."""
-    import hashlib
-
-    size, piece = path.stat().st_size, 1 << 20
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(piece))
-        file.seek(max(0, size - piece))
-        digest.update(file.read(piece))
-    return digest.hexdigest()[:10]

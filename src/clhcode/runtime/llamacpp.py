@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from clhcode.errors import UserError
 from clhcode.runtime.choosing import drawn, generator
+from clhcode.runtime.identity import identity
 from clhcode.runtime.lines import Line
 from clhcode.runtime.llama_library import SEQUENCES, Llama
 from clhcode.runtime.llama_reader import LlamaReader
@@ -77,7 +78,7 @@ class LlamaModel:
             )
         self.context: int | None = context or min(llama.trained, CONTEXT)
         llama.open(2 * self.context)
-        self.name = f"{path.name}@{llama.identity}"
+        self.name = identity(path)
         self.chat = llama.template is not None
         self.usage, self.width, self._slots = Usage(), max(2, slots // 2), slots
         self._reader = LlamaReader(llama, 2 * self.context, self.usage)

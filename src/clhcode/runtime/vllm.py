@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clhcode.errors import UserError
+from clhcode.runtime.identity import identity
 from clhcode.runtime.model import Output, Prompt, Rate, Rated, Request, Usage, Write, Written
 from clhcode.runtime.openai import ServedModel, Speech
 from clhcode.runtime.share import shared_server
@@ -80,7 +81,7 @@ class VllmModel:
         self._engine = self._llm.llm_engine
         self._tokenizer = self._llm.get_tokenizer()
         self._template: str | None = getattr(self._tokenizer, "chat_template", None)
-        self.name = _identity(model)
+        self.name = identity(model)
         self.chat = self._template is not None
         self.context: int | None = self._llm.model_config.max_model_len
         self.usage, self.width = Usage(), WIDTH
@@ -247,7 +248,7 @@ class SharedVllm(ServedModel):
         for name, value in chosen.items():
             option = f"--{name.replace('_', '-')}"
             arguments += [option] if value is True else [option, str(value)]
-        name = _identity(model)
+        name = identity(model)
         if adapter:
             arguments += ["--enable-lora", "--max-lora-rank", str(_rank(model))]
             arguments += ["--lora-modules", f"{name}={Path(model).resolve()}"]
@@ -351,26 +352,6 @@ def _rank(model: str) -> int:
     """The rank that vLLM must make room for."""
     rank = json.loads((Path(model) / ADAPTER).read_text("utf-8")).get("r", 16)
     return next((size for size in (8, 16, 32, 64, 128, 256) if size >= rank), 320)
-
-
-def _identity(model: str) -> str:
-    """The name of a model for the provenance: of a folder, with a hash of what it holds."""
-    import hashlib
-
-    folder = Path(model)
-    if not folder.is_dir():
-        return model
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            size = path.stat().st_size
-            digest.update(f"{path.name}\0{size}\0".encode())
-            # Training leaves the size as it is, and much of the content: look all over the file.
-            with path.open("rb") as file:
-                for begin in range(0, size, max(size >> 8, 1 << 14)):
-                    file.seek(begin)
-                    digest.update(file.read(1 << 14))
-    return f"{folder.name}@{digest.hexdigest()[:10]}"
 
 
 def _has_cuda() -> bool:

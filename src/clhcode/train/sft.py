@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clhcode.train.arguments import common
+from clhcode.train.order import Alike
 from clhcode.train.voice import Piece
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def trainer(plan: Plan, pupil: Pupil, pieces: Sequence[Piece], exam: Exam, folde
         def evaluation_loop(self, *_: Any, **__: Any) -> EvalLoopOutput:
             found = exam.sit(self.accelerator.unwrap_model(self.model))
             return EvalLoopOutput(None, None, found, len(exam.examples))
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            if plan.packing:
+                return super()._get_train_sampler(train_dataset)
+            lengths = [len(piece.read) + len(piece.write) for piece in pieces]
+            return Alike(lengths, plan.batch, plan.seed)
 
         def create_model_card(self, *_: Any, **__: Any) -> None:
             """Ours is written at the end."""

@@ -1,4 +1,4 @@
-"""The circle turns: the classification, a model, its GGUF, the bench."""
+"""The circle turns: data, a model, its GGUF, the bench."""
 
 import json
 import subprocess
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli.run import text
 from conftest import shared
+
+from clhcode.tasks import AGENTS
 
 pytestmark = [
     pytest.mark.engines,
@@ -32,3 +34,18 @@ def test_from_the_classification_to_the_bench(index_env, tmp_path):
     found = json.loads(text("bench", *asked, "--json", "--no-shuffled", env=index_env))
     assert (found["n"], found["faults"]) == (20, {})
     assert found["both"] is not None
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_was_tuned_runs_as_its_agent(agent, tiny_chat, demo_table, tmp_path):
+    data = ("--agent", agent, "--data", demo_table, "--model", tiny_chat, "--prompt", "alone")
+    size = ("--steps", 2, "--every", 2, "--batch", 2, "--limit", 4, "--dev-limit", 1)
+    text("train", *data, *size, "--answer", 8, "--length", 4096, "-o", tmp_path / "run")
+    text("train", "export", tmp_path / "run", "--quant", "f16", "-o", tmp_path / "m.gguf")
+    asked = ("bench", "--dataset", "demo", "--limit", 2, "--model", f"{agent}={tmp_path}/m.gguf")
+    found = json.loads(text(*asked, "--prompt", f"{agent}=alone", "--json"))
+    assert found["protocol"]["encounters"] == 2
+    (usage,) = found["run"]["usage"]
+    assert usage["model"].startswith("m.gguf@")
+    assert usage["questions"] > 0
+    assert 0 <= found["metrics"]["micro"]["f1"] <= 1
