@@ -26,6 +26,8 @@ def train(model, out, method, steps, seed, *more):
     clh(
         *("train", "--agent", "locate", "--data", "icd10cm", "--model", model, "-o", out),
         *("--method", method, "--tune", "full", "--steps", steps, "--seed", seed),
+        # Of these questions none is answered by none: a model this small would answer nothing else.
+        *("--none-share", 0),
         *("--dev-limit", 200, "--every", max(1, steps // 4), "--threads", 1, *more),
     )
     return json.loads((out / "train.json").read_text("utf-8"))

@@ -47,5 +47,5 @@ def test_what_was_tuned_runs_as_its_agent(agent, tiny_chat, demo_table, tmp_path
     assert found["protocol"]["encounters"] == 2
     (usage,) = found["run"]["usage"]
     assert usage["model"].startswith("m.gguf@")
-    assert usage["questions"] > 0
+    assert usage["requests"] > 0
     assert 0 <= found["metrics"]["micro"]["f1"] <= 1
