@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-OTHERS = {"--extra", "--dry-run", "--nproc_per_node", "--tensor-parallel-size", "--categories"}
+OTHERS = {
+    *("--extra", "--dry-run", "--nproc_per_node", "--tensor-parallel-size", "--categories"),
+    *("--sft-lr", "--sft-steps"),
+}
 """Options of other programs."""
 
 
