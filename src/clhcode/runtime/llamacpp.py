@@ -131,10 +131,13 @@ class LlamaModel:
     # Reading prompts
 
     def _admit(self) -> None:
-        """Takes what waits: options are rated at once, answers begin while there is a slot."""
+        """Takes what waits: options are rated at once, answers begin while there is a slot.
+
+        What is done is given back before more is taken: whoever waits for it writes it down.
+        """
         self._sort()
         new: list[tuple[int, Write, Tokens]] = []
-        while self._waiting and len(self._writing) + len(new) < self._admitted:
+        while self._waiting and not self._done and len(self._writing) + len(new) < self._admitted:
             ticket, request = self._waiting[0]
             if isinstance(request, Rate):
                 if self._rate():
