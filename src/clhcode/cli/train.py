@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,16 +19,18 @@ if TYPE_CHECKING:
 
 _LATER = {"export": "clhcode.cli.train_export"}
 """Subcommands with a file of their own."""
+_SHOWN = 20
+"""Examples shown to someone at a terminal."""
 
 
 class _TrainGroup(ExamplesGroup):
     """Trains when it is called bare, so that its options are those of a run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *(n for n, m in _LATER.items() if find_spec(m))]
+        return [*super().list_commands(ctx), *_LATER]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _LATER and find_spec(_LATER[cmd_name]):
+        if cmd_name in _LATER:
             found = getattr(import_module(_LATER[cmd_name]), cmd_name)
             return found if isinstance(found, click.Command) else None
         return super().get_command(ctx, cmd_name)
@@ -116,15 +117,17 @@ def examples(output: Path | None, **options: Any) -> int:
     plan = _plan({"method": "sft", "model": "", **options})
     found = lessons(plan, _say)
     _say(f"{found.source} · {counts(found.train)} · dev: {counts(found.dev)}")
+    # Whoever looks at a few wants no screen of dev questions after them.
+    most = plan.limit if output is None else None
     rows = [
         _row(example, split, plan)
-        for split, part in (("train", found.train), ("dev", found.dev))
+        for split, part in (("train", found.train), ("dev", found.dev[:most]))
         for example in part
     ]
     if output is not None:
         _write(rows, output)
         return DONE
-    for row in rows if sys.stdout.isatty() is False else rows[:20]:
+    for row in rows[:_SHOWN] if sys.stdout.isatty() else rows:
         click.echo(f"── {row['split']} {row['name']}\n{row['user']}\n→ {row['completion']}\n")
     return DONE
 

@@ -239,3 +239,5 @@ def test_examples_are_written_and_shown(demo_table, tmp_path):
     assert pq.read_table(tmp_path / "e.parquet").to_pylist() == rows
     shown = text(*arguments)
     assert rows[0]["completion"] in shown
+    few = text(*arguments[:-1], 2)
+    assert few.count("── dev ") == 2 >= few.count("── train ") > 0
