@@ -204,6 +204,9 @@ possible | [Abscess] is a real possibility.
 possible | There is a possibility of [abscess].
 possible | MRI inconclusive for [osteomyelitis].
 possible | Provisional diagnosis: [tuberculosis].
+historical | [DVT] of leg 2018, treated, off anticoagulation.
+present | [Hypertension] since 2018, treated.
+present | [Diabetes], diagnosed 2018, treated with metformin.
 historical | [Stroke] in 2011.
 present | [Diabetes] in 2011.
 present | [Stroke] diagnosed in 2011.
