@@ -61,7 +61,7 @@ class Overlap:
         kinds = (
             (self.encounters, "by the stay or note"),
             (self.subjects, "by the patient"),
-            (self.flagged, "by a flag"),
+            (self.flagged, "by their split or a flag"),
         )
         told = ", ".join(f"{count:,} {how}" for count, how in kinds if count)
         met = self.encounters + self.subjects + self.flagged
