@@ -205,6 +205,7 @@ possible | There is a possibility of [abscess].
 possible | MRI inconclusive for [osteomyelitis].
 possible | Provisional diagnosis: [tuberculosis].
 historical | [DVT] of leg 2018, treated, off anticoagulation.
+present | [Hypertension] 2018, treated.
 present | [Hypertension] since 2018, treated.
 present | [Diabetes], diagnosed 2018, treated with metformin.
 historical | [Stroke] in 2011.
